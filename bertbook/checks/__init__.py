@@ -1,0 +1,1 @@
+"""One module of checks per chapter: they take the learner's answer."""
