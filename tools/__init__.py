@@ -1,0 +1,1 @@
+"""The code behind the book's targets: `python -m tools` lists them."""
