@@ -28,7 +28,7 @@ def too_old(version: tuple[int, ...]) -> str:
 
 def run() -> int:
     """Check the Python, go to the book's root, and run the target."""
-    message = too_old(sys.version_info)
+    message = too_old(sys.version_info[:2])
     if message:
         sys.stderr.write(message + "\n")
         return 1

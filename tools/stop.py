@@ -1,5 +1,5 @@
-"""The one exception of the targets: a message for the person at the keyboard."""
+"""The one exception of the targets: a message for whoever called them."""
 
 
 class Stop(Exception):
-    """Work cannot go on. The message says what is missing and how to get it."""
+    """Work cannot go on; the message says what is missing, and the way out."""

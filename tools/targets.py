@@ -31,7 +31,9 @@ TARGETS = {
         about="build the site into _build/html (no torch)",
         module="tools.book",
     ),
-    "test": Target(about="install the rest, prove everything", module="tools.check"),
+    "test": Target(
+        about="install the rest, prove everything", module="tools.check"
+    ),
     "lab": Target(
         about="open the exercises in JupyterLab, on your copy in work/",
         module="tools.lab",
@@ -42,7 +44,7 @@ TARGETS = {
     ),
     "notebooks": Target(
         about="make the notebooks from their sources (--check, --force, STEM)",
-        module="tools.notebooks",
+        module="tools.notebooks.cli",
         needs="all",
     ),
     "bench": Target(

@@ -16,19 +16,17 @@ def installed_torch(site_packages: Path) -> str:
 
 
 def constraints_text(constraints: str, present: str) -> str:
-    """Return the constraints under which an accepted torch stays as it is.
+    r"""Return the constraints under which an accepted torch stays as it is.
 
-    >>> constraints_text("six==1.0\\ntorch==2.13.0\\n", "2.11.0+cu128")
-    'six==1.0\\ntorch==2.11.0+cu128\\n'
-    >>> constraints_text("torch==2.13.0\\n", "2.9.1")
-    'torch==2.13.0\\n'
+    >>> constraints_text("six==1.0\ntorch==2.13.0\n", "2.11.0+cu128")
+    'six==1.0\ntorch==2.11.0+cu128\n'
+    >>> constraints_text("torch==2.13.0\n", "2.9.1")
+    'torch==2.13.0\n'
     """
     if not ACCEPTED.fullmatch(present):
         return constraints
     kept = [
-        line
-        for line in constraints.splitlines()
-        if not line.startswith(PARTS)
+        line for line in constraints.splitlines() if not line.startswith(PARTS)
     ]
     return "\n".join([*kept, f"torch=={present}"]) + "\n"
 
