@@ -1,0 +1,456 @@
+/* Made by tools/bundle.py from explorables/. MIT. */
+(()=>{"use strict";
+function make(tag, attributes = {}, ...children) {
+const node = document.createElement(tag);
+for (const [name, value] of Object.entries(attributes)) {
+if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+else if (value === true) node.setAttribute(name, "");
+else if (value !== false && value != null) node.setAttribute(name, value);
+}
+node.append(...children);
+return node;
+}
+function define(name, element) {
+if (!customElements.get(name)) customElements.define(name, element);
+}
+const PANEL = `
+:host{display:block;margin:1rem 0;
+--bg:var(--pst-color-background,var(--jp-layout-color0,#fff));
+--fg:var(--pst-color-text-base,var(--jp-ui-font-color0,#22262b));
+--soft:var(--pst-color-text-muted,var(--jp-ui-font-color1,#525a64));
+--line:var(--pst-color-border,var(--jp-border-color1,#c9ccd1));
+--ink:var(--pst-color-primary,#1d4f7c);--on:var(--bg);--warm:var(--pst-color-secondary,#9a4a00);
+font:15px/1.45 system-ui,sans-serif;color:var(--fg)}
+:host([hidden]){display:none}
+*{box-sizing:border-box}
+.panel{background:var(--bg);border:1px solid var(--line);border-radius:10px;padding:.8rem 1rem 1rem;max-width:100%}
+.bar{display:flex;flex-wrap:wrap;gap:.4rem .9rem;align-items:center;margin-bottom:.7rem}
+.bar b{margin-right:auto;font-weight:600}
+button,select{font:inherit;color:inherit;background:transparent;border:1px solid var(--line);border-radius:6px;padding:.15rem .5rem;min-height:1.9rem}
+select option{color:#22262b;background:#fff}
+button{cursor:pointer}
+button[aria-pressed=true]{background:var(--ink);border-color:var(--ink);color:var(--on)}
+:focus-visible{outline:3px solid var(--warm);outline-offset:1px}
+.say{margin:.8rem 0 0;min-height:1.5em}
+.note{margin:.3rem 0 0;color:var(--soft);font-size:.87em}
+.hide{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
+table{border-collapse:collapse}
+`;
+const ALPHABET =
+"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+function decodeWeights(text) {
+const values = [];
+for (let place = 0; place < text.length; place += 2) {
+const high = ALPHABET.indexOf(text[place]);
+values.push((64 * high + ALPHABET.indexOf(text[place + 1])) / 4095);
+}
+return values;
+}
+function largest(row, count) {
+const order = row.map((_, index) => index);
+return order.sort((a, b) => row[b] - row[a] || a - b).slice(0, count);
+}
+function rowText(query, keys, row) {
+const name = (index) => `“${keys[index]}” ${row[index].toFixed(2)}`;
+const [first, ...others] = largest(row, 3);
+if (!row[first]) return `“${query}” attends to nothing.`;
+const rest = others.filter((index) => row[index] >= 0.005).map(name);
+const then = rest.length ? `, then to ${rest.join(" and ")}` : "";
+return `“${query}” attends most to ${name(first)}${then}.`;
+}
+const MAP_CSS = `
+.scroll{overflow-x:auto;padding:3px}
+th{font-weight:400;padding:0}
+thead th{height:6.2em;vertical-align:bottom;min-width:1.7rem}
+thead span{writing-mode:vertical-rl;transform:rotate(180deg);white-space:nowrap;max-height:6em;overflow:hidden;line-height:1.5rem}
+td{position:relative;padding:0;border:1px solid var(--line);height:1.7rem;min-width:1.7rem;cursor:pointer}
+td i{display:block;height:1.6rem;background:var(--ink)}
+.q{width:100%;border-color:transparent;text-align:right;white-space:nowrap;padding:0 .5rem;min-height:1.7rem;line-height:1.5}
+tr.on td{border-block:2px solid var(--warm)}
+.k.top{font-weight:700;color:var(--warm)}
+.lines{display:grid;grid-template-columns:max-content minmax(5rem,16rem) max-content;align-items:stretch}
+.lines div{display:flex;flex-direction:column}
+.lines .q,.lines .k{height:1.8rem;line-height:1.8rem;min-height:0;padding:0 .5rem;white-space:nowrap}
+svg{width:100%;height:100%;display:block}
+line{stroke:var(--ink);stroke-width:1.2;vector-effect:non-scaling-stroke}
+line.on{stroke:var(--warm);stroke-width:4}
+`;
+class AttentionMap extends HTMLElement {
+connectedCallback() {
+if (this.shadowRoot) return;
+const list = (name) => JSON.parse(this.getAttribute(name) || "null");
+const number = (name) => Number(this.getAttribute(name) || 0);
+this.queries = list("tokens");
+this.keys = list("keys") || this.queries;
+this.values = decodeWeights(this.getAttribute("weights"));
+this.size = { layer: number("layers"), head: number("heads") };
+this.at = { layer: number("layer"), head: number("head"), row: number("row"), view: "matrix" };
+this.attachShadow({ mode: "open" });
+this.body = make("div", { class: "scroll" });
+this.say = make("p", { class: "say", "aria-live": "polite" });
+this.shadowRoot.append(
+make("style", {}, PANEL + MAP_CSS),
+make("div", { class: "panel", role: "group", "aria-label": this.name }, this.controls(), this.body, this.say,
+make("p", { class: "note" }, "Rows are queries, columns are keys. Arrow keys move from row to row.")),
+);
+this.draw();
+}
+get name() {
+return this.getAttribute("label") || "Attention weights";
+}
+controls() {
+const pick = (kind, word) =>
+make("label", {}, `${word} `, make("select", {
+onchange: (event) => this.change({ [kind]: Number(event.target.value) }),
+}, ...Array.from({ length: this.size[kind] }, (_, index) =>
+make("option", { value: index, selected: index === this.at[kind] }, String(index)))));
+this.views = ["matrix", "lines"].map((view) =>
+make("button", { type: "button", onclick: () => this.change({ view }) }, view === "matrix" ? "Matrix" : "Lines"));
+return make("div", { class: "bar" }, make("b", {}, this.name),
+pick("layer", "Layer"), pick("head", "Head"), make("span", { role: "group", "aria-label": "View" }, ...this.views));
+}
+row(index) {
+const wide = this.keys.length;
+const start = ((this.at.layer * this.size.head + this.at.head) * this.queries.length + index) * wide;
+return this.values.slice(start, start + wide);
+}
+change(what) {
+Object.assign(this.at, what);
+this.draw();
+}
+draw() {
+this.views.forEach((button, index) =>
+button.setAttribute("aria-pressed", (index === 1) === (this.at.view === "lines")));
+this.buttons = this.queries.map((token, index) =>
+make("button", { type: "button", class: "q", onclick: () => this.select(index), onfocus: () => this.select(index),
+onkeydown: (event) => this.press(event, index) }, token));
+this.body.replaceChildren(this.at.view === "lines" ? this.lines() : this.matrix());
+this.select(this.at.row);
+}
+matrix() {
+this.heads = this.keys.map((token) => make("span", { class: "k" }, token));
+const head = make("tr", {}, make("td", { style: "border:0" }), ...this.heads.map((span) => make("th", { scope: "col" }, span)));
+this.rows = this.queries.map((_, index) =>
+make("tr", { onpointerenter: (event) => event.pointerType === "mouse" && this.select(index), onclick: () => this.select(index) },
+make("th", { scope: "row" }, this.buttons[index]),
+...this.row(index).map((weight, column) =>
+make("td", { title: `${this.queries[index]} → ${this.keys[column]}: ${weight.toFixed(2)}` },
+make("i", { style: `opacity:${weight.toFixed(3)}` }), make("span", { class: "hide" }, weight.toFixed(2))))));
+return make("table", { "aria-label": this.name }, make("thead", {}, head), make("tbody", {}, ...this.rows));
+}
+lines() {
+const space = "http://www.w3.org/2000/svg";
+const drawing = document.createElementNS(space, "svg");
+const high = Math.max(this.queries.length, this.keys.length);
+drawing.setAttribute("viewBox", `0 0 10 ${high}`);
+drawing.setAttribute("preserveAspectRatio", "none");
+drawing.setAttribute("aria-hidden", "true");
+drawing.style.height = `${1.8 * high}rem`;
+this.rows = this.queries.map((_, index) => this.row(index).map((weight, column) => {
+const line = document.createElementNS(space, "line");
+const ends = { x1: 0, y1: index + 0.5, x2: 10, y2: column + 0.5, "stroke-opacity": weight.toFixed(3) };
+for (const [name, value] of Object.entries(ends)) line.setAttribute(name, value);
+drawing.append(line);
+return line;
+}));
+this.heads = this.keys.map((token) => make("span", { class: "k" }, token));
+return make("div", { class: "lines" }, make("div", {}, ...this.buttons), drawing, make("div", {}, ...this.heads));
+}
+select(index) {
+this.at.row = index;
+const row = this.row(index);
+const [top] = largest(row, 1);
+this.heads.forEach((head, column) => head.classList.toggle("top", column === top));
+this.buttons.forEach((button, other) => {
+button.tabIndex = other === index ? 0 : -1;
+button.setAttribute("aria-pressed", other === index);
+});
+this.rows.forEach((part, other) => [part].flat().forEach((node) => node.classList.toggle("on", other === index)));
+const text = rowText(this.queries[index], this.keys, row);
+if (this.say.textContent !== text) this.say.textContent = text;
+}
+press(event, index) {
+const last = this.queries.length - 1;
+const to = { ArrowDown: Math.min(index + 1, last), ArrowUp: Math.max(index - 1, 0), Home: 0, End: last }[event.key];
+if (to === undefined) return;
+event.preventDefault();
+this.buttons[to].focus();
+}
+}
+define("attention-map", AttentionMap);
+const STORE_KEY = "bertbook";
+function loadProgress() {
+try {
+const kept = JSON.parse(localStorage.getItem(STORE_KEY) || "{}");
+return { quiz: kept.quiz || {}, read: kept.read || {} };
+} catch {
+return { quiz: {}, read: {} };
+}
+}
+function saveProgress(progress) {
+try {
+localStorage.setItem(STORE_KEY, JSON.stringify(progress));
+} catch {
+}
+document.dispatchEvent(new CustomEvent("bertbook-progress"));
+}
+class ReadingProgress extends HTMLElement {
+connectedCallback() {
+if (this.ready) return;
+this.ready = true;
+this.page = this.getAttribute("page");
+this.count = make("span", { class: "progress-count" });
+this.box = make("input", { type: "checkbox", onchange: () => this.tick() });
+this.note = make("p", { class: "progress-note", role: "status" });
+const file = make("input", { type: "file", accept: "application/json", hidden: true, onchange: () => this.restore(file) });
+const button = (text, onclick) => make("button", { type: "button", onclick }, text);
+this.append(
+make("h2", { class: "progress-title" }, "Your progress"),
+make("p", {}, make("label", {}, this.box, " I have read this chapter."), " ", this.count),
+make("p", { class: "progress-buttons" }, button("Save to a file", () => this.keep()),
+button("Load from a file", () => file.click()), button("Forget all", () => this.forget()), file),
+this.note,
+);
+document.addEventListener("bertbook-progress", () => this.show());
+this.show();
+}
+show() {
+const { quiz, read } = loadProgress();
+const total = Number(this.getAttribute("questions"));
+const right = Object.keys(quiz).filter((key) => key.startsWith(`${this.page}-`) && quiz[key].right).length;
+this.count.textContent = total ? `${right} of ${total} questions answered right.` : "";
+this.box.checked = Boolean(read[this.page]);
+}
+tick() {
+const progress = loadProgress();
+if (this.box.checked) progress.read[this.page] = true;
+else delete progress.read[this.page];
+saveProgress(progress);
+}
+keep() {
+const text = JSON.stringify(loadProgress(), null, 2);
+const url = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+make("a", { href: url, download: "bertbook-progress.json" }).click();
+URL.revokeObjectURL(url);
+this.note.textContent = "Saved as bertbook-progress.json.";
+}
+async restore(file) {
+try {
+const kept = JSON.parse(await file.files[0].text());
+saveProgress({ quiz: kept.quiz || {}, read: kept.read || {} });
+this.note.textContent = "Your progress was loaded.";
+} catch {
+this.note.textContent = "This file holds no progress of this book.";
+}
+file.value = "";
+}
+forget() {
+if (!window.confirm("Forget every answer and every tick?")) return;
+saveProgress({ quiz: {}, read: {} });
+this.note.textContent = "All progress was forgotten.";
+}
+}
+function tickSidebar() {
+const { read } = loadProgress();
+for (const link of document.querySelectorAll(".bd-sidebar-primary nav a")) {
+const found = /\/chapters\/([^/]+)\.html$/.exec(new URL(link.href, location.href).pathname);
+if (!found) continue;
+link.querySelector(".tick")?.remove();
+if (read[found[1]]) link.append(make("span", { class: "tick", role: "img", "aria-label": "read" }, "✓"));
+}
+}
+define("reading-progress", ReadingProgress);
+document.addEventListener("bertbook-progress", tickSidebar);
+tickSidebar();
+function softmax(values) {
+const top = Math.max(...values);
+const powers = values.map((value) => Math.exp(value - top));
+const total = powers.reduce((sum, power) => sum + power, 0);
+return powers.map((power) => power / total);
+}
+function dot(left, right) {
+return left.reduce((sum, value, index) => sum + value * right[index], 0);
+}
+function attend(query, keys, copies = 1) {
+const size = query.length * copies;
+const scores = keys.map((key) => copies * dot(query, key));
+const scaled = scores.map((score) => score / Math.sqrt(size));
+return { size, scores, scaled, weights: softmax(scaled), raw: softmax(scores) };
+}
+const REACH = 3;
+const NAMES = ["query q", "key k₁", "key k₂", "key k₃"];
+const SHORT = ["q", "k₁", "k₂", "k₃"];
+const QK_CSS = `
+.two{display:grid;grid-template-columns:minmax(0,17rem) minmax(0,1fr);gap:.6rem 1.2rem;align-items:center}
+@media (max-width:640px){.two{grid-template-columns:minmax(0,1fr)}}
+.plane{position:relative;aspect-ratio:1;border:1px solid var(--line);border-radius:8px;touch-action:none;max-width:17rem;width:100%}
+svg{position:absolute;inset:0;width:100%;height:100%}
+.grid{stroke:var(--line);stroke-width:.02}
+.axis{stroke:var(--soft);stroke-width:.03}
+.arm{stroke-width:.07;stroke:var(--ink)}
+.arm.q{stroke:var(--warm)}
+.dot{position:absolute;transform:translate(-50%,-50%);width:2rem;height:2rem;min-height:0;border-radius:50%;padding:0;font-size:.85em;
+background:var(--ink);color:var(--on);border:2px solid var(--bg);cursor:grab;touch-action:none}
+.dot.q{background:var(--warm)}
+.wide{overflow-x:auto}
+table{width:100%;font-variant-numeric:tabular-nums}
+th,td{padding:.25rem .5rem;text-align:right;border-bottom:1px solid var(--line);font-weight:400}
+thead th{color:var(--soft);font-size:.87em}
+th:first-child{text-align:left}
+.bars{display:inline-block;width:4.5rem;height:.7rem;background:transparent;border:1px solid var(--line);vertical-align:middle;margin-right:.4rem}
+.bars i{display:block;height:100%;background:var(--ink)}
+`;
+class QkExplorer extends HTMLElement {
+connectedCallback() {
+if (this.shadowRoot) return;
+const list = (name, other) => JSON.parse(this.getAttribute(name) || other);
+this.points = [list("query", "[2, 1]"), ...list("keys", "[[1.8, 0.4], [0.5, 1.6], [-1.2, -0.8]]")];
+this.copies = 1;
+this.attachShadow({ mode: "open" });
+this.say = make("p", { class: "say", "aria-live": "polite" });
+this.table = make("tbody");
+const sizes = [2, 8, 32, 128].map((size) => make("option", { value: size / 2 }, String(size)));
+const size = make("select", { onchange: (event) => { this.copies = Number(event.target.value); this.draw(); } }, ...sizes);
+const head = ["", "q·k", "÷ √dₖ", "weight", "without ÷"].map((text) =>
+text ? make("th", { scope: "col" }, text) : make("td"));
+this.shadowRoot.append(make("style", {}, PANEL + QK_CSS),
+make("div", { class: "panel", role: "group", "aria-label": "Query and keys" },
+make("div", { class: "bar" }, make("b", {}, "Drag q and the keys"), make("label", {}, "dₖ ", size),
+make("button", { type: "button", onclick: () => this.reset() }, "Start again")),
+make("div", { class: "two" }, this.plane(),
+make("div", { class: "wide" }, make("table", { "aria-label": "Scores and weights" }, make("thead", {}, make("tr", {}, ...head)), this.table))),
+this.say,
+make("p", { class: "note" }, "Each vector repeats its two drawn numbers until it has dₖ of them. Arrow keys move a vector by 0.1.")));
+this.first = JSON.stringify(this.points);
+this.draw();
+}
+reset() {
+this.points = JSON.parse(this.first);
+this.draw();
+}
+plane() {
+this.drawing = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+this.drawing.setAttribute("viewBox", `${-REACH} ${-REACH} ${2 * REACH} ${2 * REACH}`);
+this.drawing.setAttribute("aria-hidden", "true");
+this.dots = this.points.map((_, index) =>
+make("button", { type: "button", class: index ? "dot" : "dot q", onkeydown: (event) => this.press(event, index),
+onpointerdown: (event) => event.target.setPointerCapture(event.pointerId),
+onpointermove: (event) => this.drag(event, index) }, SHORT[index]));
+this.area = make("div", { class: "plane" }, this.drawing, ...this.dots);
+return this.area;
+}
+move(index, point) {
+this.points[index] = point.map((value) => Math.max(-REACH, Math.min(REACH, Math.round(value * 10) / 10)));
+this.draw();
+}
+drag(event, index) {
+if (!event.target.hasPointerCapture(event.pointerId)) return;
+const { left, top, width, height } = this.area.getBoundingClientRect();
+this.move(index, [((event.clientX - left) / width) * 2 * REACH - REACH, REACH - ((event.clientY - top) / height) * 2 * REACH]);
+}
+press(event, index) {
+const step = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, 0.1], ArrowDown: [0, -0.1] }[event.key];
+if (!step) return;
+event.preventDefault();
+this.move(index, this.points[index].map((value, axis) => value + step[axis]));
+}
+draw() {
+const line = (kind, x1, y1, x2, y2) => `<line class="${kind}" x1="${x1}" y1="${-y1}" x2="${x2}" y2="${-y2}"/>`;
+let marks = "";
+for (let at = 1 - REACH; at < REACH; at += 1) {
+marks += line(at ? "grid" : "axis", at, -REACH, at, REACH) + line(at ? "grid" : "axis", -REACH, at, REACH, at);
+}
+this.points.forEach(([x, y], index) => {
+marks += line(index ? "arm" : "arm q", 0, 0, x, y);
+this.dots[index].style.left = `${((x + REACH) / (2 * REACH)) * 100}%`;
+this.dots[index].style.top = `${((REACH - y) / (2 * REACH)) * 100}%`;
+this.dots[index].setAttribute("aria-label", `${NAMES[index]} at ${x.toFixed(1)}, ${y.toFixed(1)}`);
+});
+this.drawing.innerHTML = marks;
+const [query, ...keys] = this.points;
+const found = attend(query, keys, this.copies);
+this.table.replaceChildren(...keys.map((_, index) => this.tableRow(found, index)));
+const best = found.weights.indexOf(Math.max(...found.weights));
+this.say.textContent = `dₖ = ${found.size}: ${SHORT[best + 1]} gets weight ${found.weights[best].toFixed(3)}; without the division it would get ${found.raw[best].toFixed(3)}.`;
+}
+tableRow({ scores, scaled, weights, raw }, index) {
+const cell = (value, digits) => make("td", {}, value.toFixed(digits));
+const bar = make("span", { class: "bars", "aria-hidden": "true" }, make("i", { style: `width:${100 * weights[index]}%` }));
+return make("tr", {}, make("th", { scope: "row" }, SHORT[index + 1]), cell(scores[index], 2), cell(scaled[index], 2),
+make("td", {}, bar, weights[index].toFixed(3)), cell(raw[index], 3));
+}
+}
+define("qk-explorer", QkExplorer);
+class QuizItem extends HTMLElement {
+connectedCallback() {
+if (this.ready) return;
+this.ready = true;
+this.key = this.getAttribute("key");
+const question = this.querySelector(".quiz-question");
+question.id = `${this.key}-question`;
+this.setAttribute("role", "radiogroup");
+this.setAttribute("aria-labelledby", question.id);
+question.prepend(make("p", { class: "quiz-title" }, "Check yourself"));
+this.options = [...this.querySelectorAll(".quiz-option")].map((option, index) => this.prepare(option, index));
+this.button = make("button", { type: "button", class: "quiz-check", onclick: () => this.answer() }, "Check");
+this.feedback = make("div", { class: "quiz-feedback", "aria-live": "polite" });
+this.append(this.button, this.feedback);
+document.addEventListener("bertbook-progress", () => this.recall());
+this.recall();
+}
+prepare(option, index) {
+const why = option.querySelector(".quiz-why");
+why.querySelector("summary").remove();
+const text = make("div", { class: "quiz-text", id: `${this.key}-${index}` });
+why.remove();
+text.append(...option.childNodes);
+const input = make("input", { type: "radio", name: this.key, "aria-labelledby": text.id,
+onchange: () => this.mark(), onkeydown: (event) => event.key === "Enter" && this.answer() });
+option.addEventListener("click", (event) => {
+if (event.target === input || event.target.closest("a")) return;
+input.checked = true;
+this.mark();
+});
+option.replaceChildren(input, text);
+return { option, input, why, right: option.dataset.correct === "true" };
+}
+mark() {
+for (const { option, input } of this.options) {
+option.classList.toggle("chosen", input.checked);
+option.classList.remove("is-right", "is-wrong");
+}
+this.feedback.replaceChildren();
+}
+answer() {
+const choice = this.options.findIndex(({ input }) => input.checked);
+if (choice < 0) {
+this.feedback.replaceChildren(make("p", {}, "Choose an answer first."));
+return;
+}
+const progress = loadProgress();
+const before = progress.quiz[this.key] || { tries: 0 };
+const right = this.options[choice].right;
+progress.quiz[this.key] = { choice, right, tries: before.tries + 1 };
+saveProgress(progress);
+}
+recall() {
+const kept = loadProgress().quiz[this.key];
+this.classList.toggle("is-answered", Boolean(kept && kept.right));
+if (!kept || !this.options[kept.choice]) {
+this.options.forEach(({ input }) => { input.checked = false; });
+this.mark();
+return;
+}
+const { option, input, why, right } = this.options[kept.choice];
+input.checked = true;
+this.mark();
+option.classList.add(right ? "is-right" : "is-wrong");
+this.feedback.append(
+make("p", { class: right ? "verdict right" : "verdict wrong" }, right ? "✓ Right." : "✗ Not this one."),
+...[...why.childNodes].map((node) => node.cloneNode(true)),
+);
+}
+}
+define("quiz-item", QuizItem);
+
+})();

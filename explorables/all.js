@@ -1,0 +1,5 @@
+/** Everything the site's pages use. */
+import "./attention-map.js";
+import "./progress.js";
+import "./qk-explorer.js";
+import "./quiz-item.js";

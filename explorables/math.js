@@ -1,0 +1,25 @@
+/** The numbers behind the explorables: pure functions, tested against Python. */
+
+/** Return exp(x - max) / sum, for a list of numbers. */
+export function softmax(values) {
+  const top = Math.max(...values);
+  const powers = values.map((value) => Math.exp(value - top));
+  const total = powers.reduce((sum, power) => sum + power, 0);
+  return powers.map((power) => power / total);
+}
+
+/** Return the dot product of two lists of the same length. */
+export function dot(left, right) {
+  return left.reduce((sum, value, index) => sum + value * right[index], 0);
+}
+
+/**
+ * Return scores, scaled scores, weights, and the weights without scaling.
+ * `copies` says how often each vector repeats its coordinates.
+ */
+export function attend(query, keys, copies = 1) {
+  const size = query.length * copies;
+  const scores = keys.map((key) => copies * dot(query, key));
+  const scaled = scores.map((score) => score / Math.sqrt(size));
+  return { size, scores, scaled, weights: softmax(scaled), raw: softmax(scores) };
+}
