@@ -256,58 +256,100 @@ def additive_attention(
     return weights @ keys, weights
 
 
-class Seq2Seq(nn.Module):
-    """Hand the decoder one vector: the encoder's last state, and no more.
-
-    Source: Sutskever et al. (2014), §2; Cho et al. (2014), §2.2.
-    """
-
-    readouts = 1  # vectors of d_hidden that the output layer reads
+class Encoder(nn.Module):
+    """Read a sequence with a GRU, one state after each symbol."""
 
     def __init__(self, config: Seq2SeqConfig) -> None:
         super().__init__()
-        self.config = config
         width, hidden = config.d_embedding, config.d_hidden
-        self.embedding = nn.Embedding(config.vocab_size, width)
-        self.encoder = nn.GRU(width, hidden, batch_first=True)
-        self.decoder = nn.GRU(width, hidden, batch_first=True)
-        self.output = nn.Linear(self.readouts * hidden, config.vocab_size)
+        self.gru = nn.GRU(width, hidden, batch_first=True)
 
-    def encode(
+    def forward(
         self,
-        source: Int[Tensor, "batch source"],
+        inputs: Float[Tensor, "batch source d_embedding"],
         lengths: Int[Tensor, " batch"],
     ) -> tuple[
-        Float[Tensor, "batch source d_hidden"],
-        Float[Tensor, "batch d_hidden"],
+        Float[Tensor, "batch source d_hidden"], Float[Tensor, "batch d_hidden"]
     ]:
-        """Return the state after each symbol, and after the last real one."""
-        states, _ = self.encoder(self.embedding(source))
-        last = torch.arange(len(lengths), device=lengths.device), lengths - 1
-        return states, states[last]
+        """Return every state, and the one after the last real symbol."""
+        states, _ = self.gru(inputs)
+        rows = torch.arange(len(lengths), device=lengths.device)
+        return states, states[rows, lengths - 1]
 
-    def decode(
+
+class Decoder(nn.Module):
+    """Write from the state it starts in; it reads nothing of the source."""
+
+    def __init__(self, config: Seq2SeqConfig) -> None:
+        super().__init__()
+        width, hidden = config.d_embedding, config.d_hidden
+        self.gru = nn.GRU(width, hidden, batch_first=True)
+        self.output = nn.Linear(hidden, config.vocab_size)
+
+    def forward(
         self,
-        target_inputs: Int[Tensor, "batch target"],
+        inputs: Float[Tensor, "batch target d_embedding"],
         hidden: Float[Tensor, "batch d_hidden"],
         states: Float[Tensor, "batch source d_hidden"],
         mask: Bool[Tensor, "batch source"],
     ) -> tuple[
         Float[Tensor, "batch target vocab"], Float[Tensor, "batch d_hidden"]
     ]:
-        """Return the logits after each input, and the decoder's last state."""
-        inputs = self.embedding(target_inputs)
-        outputs, final = self.decoder(inputs, hidden[None].contiguous())
-        return self.output(self.read_out(outputs, states, mask)), final[0]
+        """Return the logits after each input, and the last state."""
+        outputs, final = self.gru(inputs, hidden[None].contiguous())
+        return self.output(outputs), final[0]
 
-    def read_out(
+
+class AttentionDecoder(nn.Module):
+    """Write, and before each symbol look back at all the source's states.
+
+    The score is Bahdanau's; the look comes after the decoder's step, as in
+    Luong et al., so that training needs no loop. `v` stays at ones: tanh is
+    odd, so the two projections learn its signs.
+
+    Source: Bahdanau et al. (2015), §3.1; Luong et al. (2015), §3, fig. 2.
+    """
+
+    def __init__(self, config: Seq2SeqConfig) -> None:
+        super().__init__()
+        width, hidden = config.d_embedding, config.d_hidden
+        self.gru = nn.GRU(width, hidden, batch_first=True)
+        self.output = nn.Linear(2 * hidden, config.vocab_size)
+        self.w_query = nn.Linear(hidden, config.d_attention, bias=False)
+        self.w_key = nn.Linear(hidden, config.d_attention, bias=False)
+        self.v: Tensor
+        self.register_buffer("v", torch.ones(config.d_attention))
+
+    def forward(
         self,
-        outputs: Float[Tensor, "batch target d_hidden"],
+        inputs: Float[Tensor, "batch target d_embedding"],
+        hidden: Float[Tensor, "batch d_hidden"],
         states: Float[Tensor, "batch source d_hidden"],
         mask: Bool[Tensor, "batch source"],
-    ) -> Float[Tensor, "batch target d_readout"]:
-        """Return what the output layer sees: here the decoder's state."""
-        return outputs
+    ) -> tuple[
+        Float[Tensor, "batch target vocab"], Float[Tensor, "batch d_hidden"]
+    ]:
+        """Return the logits after each input, and the last state."""
+        outputs, final = self.gru(inputs, hidden[None].contiguous())
+        weights = self.w_query.weight, self.w_key.weight, self.v
+        read, _ = additive_attention(outputs, states, *weights, mask)
+        return self.output(torch.cat([outputs, read], dim=-1)), final[0]
+
+
+class Seq2Seq(nn.Module):
+    """Hand the decoder one vector: the encoder's last state, and no more.
+
+    Source: Sutskever et al. (2014), §2; Cho et al. (2014), §2.2.
+    """
+
+    decoder_class: type[nn.Module] = Decoder
+
+    def __init__(self, config: Seq2SeqConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(config.vocab_size, config.d_embedding)
+        self.encoder = Encoder(config)
+        self.decoder = self.decoder_class(config)
 
     def forward(
         self,
@@ -316,56 +358,16 @@ class Seq2Seq(nn.Module):
         target_inputs: Int[Tensor, "batch target"],
     ) -> Float[Tensor, "batch target vocab"]:
         """Return the logits of each next symbol, given the right ones."""
-        states, context = self.encode(source, lengths)
+        states, context = self.encoder(self.embedding(source), lengths)
         mask = padding_mask(lengths, source.shape[1])
-        return self.decode(target_inputs, context, states, mask)[0]
+        inputs = self.embedding(target_inputs)
+        return self.decoder(inputs, context, states, mask)[0]
 
 
 class AttentionSeq2Seq(Seq2Seq):
-    """Let every output look back at all the encoder's states.
+    """Hand the decoder the last state, and all the others to look at."""
 
-    The score is Bahdanau's; the look comes after the decoder's step, as in
-    Luong et al., so that training needs no loop. `v` stays at ones: tanh is
-    odd, so the two matrices learn its signs, and chapter 01 measures that
-    learning its sizes changes nothing.
-
-    Source: Bahdanau et al. (2015), §3.1; Luong et al. (2015), §3, fig. 2.
-    """
-
-    readouts = 2
-
-    def __init__(self, config: Seq2SeqConfig) -> None:
-        super().__init__(config)
-        width, hidden = config.d_attention, config.d_hidden
-        self.w_query = nn.Linear(hidden, width, bias=False)
-        self.w_key = nn.Linear(hidden, width, bias=False)
-        self.v: Tensor
-        self.register_buffer("v", torch.ones(width), persistent=False)
-
-    def attend(
-        self,
-        outputs: Float[Tensor, "batch target d_hidden"],
-        states: Float[Tensor, "batch source d_hidden"],
-        mask: Bool[Tensor, "batch source"],
-    ) -> tuple[
-        Float[Tensor, "batch target d_hidden"],
-        Float[Tensor, "batch target source"],
-    ]:
-        """Return what each decoder state reads, and its weights."""
-        w_query, w_key = self.w_query.weight, self.w_key.weight
-        return additive_attention(
-            outputs, states, w_query, w_key, self.v, mask
-        )
-
-    def read_out(
-        self,
-        outputs: Float[Tensor, "batch target d_hidden"],
-        states: Float[Tensor, "batch source d_hidden"],
-        mask: Bool[Tensor, "batch source"],
-    ) -> Float[Tensor, "batch target d_readout"]:
-        """Return the decoder's state and what it read from the source."""
-        context, _ = self.attend(outputs, states, mask)
-        return torch.cat([outputs, context], dim=-1)
+    decoder_class = AttentionDecoder
 
 
 @torch.no_grad()
@@ -383,12 +385,13 @@ def greedy_decode(
         ValueError: for an empty or too long sequence or an unknown id.
     """
     check_source(source, lengths, model.config)
-    states, hidden = model.encode(source, lengths)
+    states, hidden = model.encoder(model.embedding(source), lengths)
     mask = padding_mask(lengths, source.shape[1])
     token_ids = source.new_full((len(source), 1), START)
     written = []
     for _ in range(num_steps):
-        logits, hidden = model.decode(token_ids, hidden, states, mask)
+        inputs = model.embedding(token_ids)
+        logits, hidden = model.decoder(inputs, hidden, states, mask)
         likeliest = logits.argmax(dim=-1)
         token_ids = likeliest.masked_fill(token_ids == END, END)
         written.append(token_ids)

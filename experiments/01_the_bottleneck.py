@@ -16,6 +16,7 @@ from torch import nn
 
 from bertbook.runtime import save_results, seed_everything
 from bertbook.seq2seq import (
+    AttentionDecoder,
     AttentionSeq2Seq,
     Seq2Seq,
     Seq2SeqConfig,
@@ -48,13 +49,20 @@ REDUCED: dict[str, Any] = {
 SETTINGS = {"full": FULL, "reduced": REDUCED}
 
 
-class LearnedScoreSeq2Seq(AttentionSeq2Seq):
-    """The attention model with Bahdanau's `v` learned, not held at ones."""
+class LearnedScoreDecoder(AttentionDecoder):
+    """The attention decoder with `v` learned, as Bahdanau et al. do."""
 
     def __init__(self, config: Seq2SeqConfig) -> None:
         super().__init__(config)
+        ones = self.v
         del self.v
-        self.v = nn.Parameter(torch.ones(config.d_attention))
+        self.v = nn.Parameter(ones)
+
+
+class LearnedScoreSeq2Seq(Seq2Seq):
+    """The attention model with 32 parameters more."""
+
+    decoder_class = LearnedScoreDecoder
 
 
 MODELS: dict[str, type[Seq2Seq]] = {
