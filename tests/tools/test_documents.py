@@ -62,10 +62,8 @@ def test_every_picture_has_an_alternative_text(path):
     text = path.read_text("utf-8")
     for alt, target in re.findall(r"!\[(.*?)\]\((.+?)\)", text, re.S):
         assert len(alt) > 20, f"{target} has no alternative text"
-    for options in re.findall(r"^```\{image\}[^
-]*
-(.*?)^```", text, re.S | re.M
-    ):
+    directive = r"^```\{image\}[^\n]*\n(.*?)^```"
+    for options in re.findall(directive, text, re.S | re.M):
         assert re.search(r"^:alt: .{20,}", options, re.M)
 
 
