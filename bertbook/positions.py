@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from bertbook.attention import KeyValueCache, MultiHeadAttention
+
 
 def sinusoidal_positions(
     length: int, d_model: int, base: float = 10_000.0
@@ -224,3 +226,69 @@ class RotaryPositions(_Sinusoid):
     ) -> Float[Tensor, "*batch seq_len d_head"]:
         """Turn each row by its position, the first being `start`."""
         return rotate(x, self.rows(x, start))
+
+
+class RotaryAttention(MultiHeadAttention):
+    """Self-attention whose queries and keys are turned by their positions.
+
+    Source: Su et al. (2021), §3.2.
+    """
+
+    def __init__(
+        self, d_model: int, num_heads: int, *, dropout: float = 0.0
+    ) -> None:
+        super().__init__(d_model, num_heads, dropout=dropout)
+        self.turn = RotaryPositions(d_model // num_heads)
+
+    def _queries(
+        self, x: Float[Tensor, "batch query d_model"], start: int
+    ) -> Float[Tensor, "batch heads query d_head"]:
+        return self.turn(super()._queries(x, start), start)
+
+    def _keys(
+        self, source: Float[Tensor, "batch key d_model"], start: int
+    ) -> Float[Tensor, "batch heads key d_head"]:
+        return self.turn(super()._keys(source, start), start)
+
+
+class RelativeAttention(MultiHeadAttention):
+    """Self-attention with a trained number per head and distance.
+
+    Source: Raffel et al. (2020), §2.1.
+    """
+
+    def __init__(
+        self, d_model: int, num_heads: int, *, dropout: float = 0.0
+    ) -> None:
+        super().__init__(d_model, num_heads, dropout=dropout)
+        self.distance_bias = RelativeBias(num_heads)
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch query d_model"],
+        source: Float[Tensor, "batch key d_model"] | None = None,
+        mask: Tensor | None = None,
+        bias: Tensor | None = None,
+        *,
+        cache: KeyValueCache | None = None,
+        return_weights: bool = False,
+    ) -> tuple[
+        Float[Tensor, "batch query d_model"],
+        Float[Tensor, "batch heads query key"] | None,
+    ]:
+        """Attend as `MultiHeadAttention` does, with the distances' bias.
+
+        Raises:
+            ValueError: for a source: distances exist within one sequence.
+        """
+        if source is not None:
+            raise ValueError(
+                f"a source of shape {tuple(source.shape)}: positions in two"
+                " sequences have no distance, use MultiHeadAttention"
+            )
+        start = len(cache) if cache is not None else 0
+        by_distance = self.distance_bias(x.shape[1], start + x.shape[1], start)
+        bias = by_distance if bias is None else by_distance + bias
+        return super().forward(
+            x, mask=mask, bias=bias, cache=cache, return_weights=return_weights
+        )
