@@ -14,14 +14,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from bertbook.reversal import reversal_accuracy, train_reversal
 from bertbook.runtime import save_results, seed_everything
 from bertbook.seq2seq import (
     AttentionDecoder,
     AttentionSeq2Seq,
     Seq2Seq,
     Seq2SeqConfig,
-    reversal_accuracy,
-    train_reversal,
 )
 
 STEM = "01_the_bottleneck"

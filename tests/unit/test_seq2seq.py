@@ -8,9 +8,9 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from bertbook.masks import padding_mask
+from bertbook.reversal import random_batch, reversal_batch
 from bertbook.seq2seq import (
     END,
-    IGNORED,
     START,
     AttentionSeq2Seq,
     Seq2Seq,
@@ -21,10 +21,6 @@ from bertbook.seq2seq import (
     encode_strings,
     greedy_decode,
     gru_step,
-    random_batch,
-    reversal_accuracy,
-    reversal_batch,
-    train_reversal,
 )
 
 MODELS = [Seq2Seq, AttentionSeq2Seq]
@@ -275,38 +271,7 @@ class TestProperties:
             assert torch.allclose(logits[:, 0], whole[:, step], atol=1e-5)
 
 
-class TestBatches:
-    def test_a_reversal_by_hand(self) -> None:
-        source, lengths = encode_strings(["abc", "d"], ODD)
-        batch = reversal_batch(source, lengths)
-        assert batch.target_inputs.tolist() == [
-            [START, 4, 3, 2],
-            [START, 5, END, END],
-        ]
-        assert batch.labels.tolist() == [
-            [4, 3, 2, END],
-            [5, END, IGNORED, IGNORED],
-        ]
-
-    def test_lengths_and_symbols_cover_their_range(self) -> None:
-        generator = torch.Generator().manual_seed(0)
-        batch = random_batch(ODD, 2_000, 4, 7, generator)
-        assert set(batch.lengths.tolist()) == {4, 5, 6, 7}
-        assert batch.source[:, :4].unique().tolist() == list(range(2, 15))
-        for row, length in zip(batch.labels, batch.lengths, strict=True):
-            assert (row != IGNORED).sum() == length + 1
-            assert row[length] == END
-
-    def test_a_generator_repeats_a_batch(self) -> None:
-        first, second, other = (
-            random_batch(ODD, 3, 1, 9, torch.Generator().manual_seed(seed))
-            for seed in (1, 1, 2)
-        )
-        assert torch.equal(first.source, second.source)
-        assert not torch.equal(first.lengths, other.lengths) or (
-            not torch.equal(first.source, other.source)
-        )
-
+class TestStrings:
     def test_strings_come_back(self) -> None:
         strings = ["a", "abcm", "mmm"]
         assert decode_ids(encode_strings(strings, ODD)[0]) == strings
@@ -325,31 +290,6 @@ class TestDecoding:
         source, lengths = strings_of(*range(1, 14))
         for row in greedy_decode(model, source, lengths, 37).tolist():
             assert END not in row or set(row[row.index(END) :]) == {END}
-
-    @each_model
-    def test_training_teaches_it_to_reverse(self, build) -> None:
-        config = Seq2SeqConfig(num_symbols=3)
-        model = build(config)
-        generator = torch.Generator().manual_seed(0)
-        before = reversal_accuracy(model, 3, 99, generator)
-        losses = train_reversal(model, 150, generator, min_len=1, max_len=4)
-        after = reversal_accuracy(model, 3, 99, generator)
-        assert len(losses) == 150
-        assert sum(losses[-10:]) < sum(losses[:10]) / 2
-        assert before.exact_match < 0.2 < 0.9 < after.exact_match
-        assert after.token >= after.exact_match
-        source, lengths = encode_strings(["abc", "bb"], config)
-        written = decode_ids(greedy_decode(model, source, lengths, 4))
-        assert written == ["cba", "bb"]
-
-    def test_a_seed_repeats_a_training(self) -> None:
-        losses = []
-        for _ in range(2):
-            torch.manual_seed(3)
-            model = AttentionSeq2Seq(ODD)
-            generator = torch.Generator().manual_seed(3)
-            losses.append(train_reversal(model, 3, generator, batch_size=5))
-        assert losses[0] == losses[1]
 
 
 class TestFailures:
@@ -398,10 +338,3 @@ class TestFailures:
     def test_an_id_behind_the_end_is_padding(self) -> None:
         source = torch.tensor([[2, 3, 99]])
         check_source(source, torch.tensor([2]), ODD)
-
-    @pytest.mark.parametrize(
-        ("count", "low", "high"), [(0, 1, 2), (1, 0, 2), (1, 3, 2), (1, 2, 65)]
-    )
-    def test_batches_that_cannot_be_drawn(self, count, low, high) -> None:
-        with pytest.raises(ValueError, match=f"lengths {low} to {high}"):
-            random_batch(ODD, count, low, high, torch.Generator())
