@@ -8,7 +8,6 @@ const SHORT = ["q", "k₁", "k₂", "k₃"];
 
 const QK_CSS = `
 .two{display:grid;grid-template-columns:minmax(0,17rem) minmax(0,1fr);gap:.6rem 1.2rem;align-items:center}
-@media (max-width:640px){.two{grid-template-columns:minmax(0,1fr)}}
 .plane{position:relative;aspect-ratio:1;border:1px solid var(--line);border-radius:8px;touch-action:none;max-width:17rem;width:100%}
 svg{position:absolute;inset:0;width:100%;height:100%}
 .grid{stroke:var(--line);stroke-width:.02}
@@ -25,13 +24,14 @@ thead th{color:var(--soft);font-size:.87em}
 th:first-child{text-align:left}
 .bars{display:inline-block;width:4.5rem;height:.7rem;background:transparent;border:1px solid var(--line);vertical-align:middle;margin-right:.4rem}
 .bars i{display:block;height:100%;background:var(--ink)}
+@media (max-width:640px){.two{grid-template-columns:minmax(0,1fr)}th,td{padding:.25rem .2rem}.bars{display:none}}
 `;
 
 export class QkExplorer extends HTMLElement {
   connectedCallback() {
     if (this.shadowRoot) return;
     const list = (name, other) => JSON.parse(this.getAttribute(name) || other);
-    this.points = [list("query", "[2, 1]"), ...list("keys", "[[1.8, 0.4], [0.5, 1.6], [-1.2, -0.8]]")];
+    this.points = [list("query", "[1.2, 1.1]"), ...list("keys", "[[2.3, -0.6], [0.3, 2], [-1.5, -0.7]]")];
     this.copies = 1;
     this.attachShadow({ mode: "open" });
     this.say = make("p", { class: "say", "aria-live": "polite" });

@@ -2,6 +2,11 @@
 import { define, make } from "./base.js";
 import { loadProgress, saveProgress } from "./store.js";
 
+/** Return an option's words, with formulas as their TeX source. */
+function spoken(text) {
+  return text.textContent.replace(/\\[()]/g, " ").replace(/\s+/g, " ").trim();
+}
+
 export class QuizItem extends HTMLElement {
   connectedCallback() {
     if (this.ready) return;
@@ -12,7 +17,7 @@ export class QuizItem extends HTMLElement {
     this.setAttribute("role", "radiogroup");
     this.setAttribute("aria-labelledby", question.id);
     question.prepend(make("p", { class: "quiz-title" }, "Check yourself"));
-    this.options = [...this.querySelectorAll(".quiz-option")].map((option, index) => this.prepare(option, index));
+    this.options = [...this.querySelectorAll(".quiz-option")].map((option) => this.prepare(option));
     this.button = make("button", { type: "button", class: "quiz-check", onclick: () => this.answer() }, "Check");
     this.feedback = make("div", { class: "quiz-feedback", "aria-live": "polite" });
     this.append(this.button, this.feedback);
@@ -20,13 +25,13 @@ export class QuizItem extends HTMLElement {
     this.recall();
   }
 
-  prepare(option, index) {
+  prepare(option) {
     const why = option.querySelector(".quiz-why");
     why.querySelector("summary").remove();
-    const text = make("div", { class: "quiz-text", id: `${this.key}-${index}` });
+    const text = make("div", { class: "quiz-text" });
     why.remove();
     text.append(...option.childNodes);
-    const input = make("input", { type: "radio", name: this.key, "aria-labelledby": text.id,
+    const input = make("input", { type: "radio", name: this.key, "aria-label": spoken(text),
       onchange: () => this.mark(), onkeydown: (event) => event.key === "Enter" && this.answer() });
     option.addEventListener("click", (event) => {
       if (event.target === input || event.target.closest("a")) return;

@@ -282,7 +282,6 @@ const NAMES = ["query q", "key k₁", "key k₂", "key k₃"];
 const SHORT = ["q", "k₁", "k₂", "k₃"];
 const QK_CSS = `
 .two{display:grid;grid-template-columns:minmax(0,17rem) minmax(0,1fr);gap:.6rem 1.2rem;align-items:center}
-@media (max-width:640px){.two{grid-template-columns:minmax(0,1fr)}}
 .plane{position:relative;aspect-ratio:1;border:1px solid var(--line);border-radius:8px;touch-action:none;max-width:17rem;width:100%}
 svg{position:absolute;inset:0;width:100%;height:100%}
 .grid{stroke:var(--line);stroke-width:.02}
@@ -299,12 +298,13 @@ thead th{color:var(--soft);font-size:.87em}
 th:first-child{text-align:left}
 .bars{display:inline-block;width:4.5rem;height:.7rem;background:transparent;border:1px solid var(--line);vertical-align:middle;margin-right:.4rem}
 .bars i{display:block;height:100%;background:var(--ink)}
+@media (max-width:640px){.two{grid-template-columns:minmax(0,1fr)}th,td{padding:.25rem .2rem}.bars{display:none}}
 `;
 class QkExplorer extends HTMLElement {
 connectedCallback() {
 if (this.shadowRoot) return;
 const list = (name, other) => JSON.parse(this.getAttribute(name) || other);
-this.points = [list("query", "[2, 1]"), ...list("keys", "[[1.8, 0.4], [0.5, 1.6], [-1.2, -0.8]]")];
+this.points = [list("query", "[1.2, 1.1]"), ...list("keys", "[[2.3, -0.6], [0.3, 2], [-1.5, -0.7]]")];
 this.copies = 1;
 this.attachShadow({ mode: "open" });
 this.say = make("p", { class: "say", "aria-live": "polite" });
@@ -381,6 +381,9 @@ make("td", {}, bar, weights[index].toFixed(3)), cell(raw[index], 3));
 }
 }
 define("qk-explorer", QkExplorer);
+function spoken(text) {
+return text.textContent.replace(/\\[()]/g, " ").replace(/\s+/g, " ").trim();
+}
 class QuizItem extends HTMLElement {
 connectedCallback() {
 if (this.ready) return;
@@ -391,20 +394,20 @@ question.id = `${this.key}-question`;
 this.setAttribute("role", "radiogroup");
 this.setAttribute("aria-labelledby", question.id);
 question.prepend(make("p", { class: "quiz-title" }, "Check yourself"));
-this.options = [...this.querySelectorAll(".quiz-option")].map((option, index) => this.prepare(option, index));
+this.options = [...this.querySelectorAll(".quiz-option")].map((option) => this.prepare(option));
 this.button = make("button", { type: "button", class: "quiz-check", onclick: () => this.answer() }, "Check");
 this.feedback = make("div", { class: "quiz-feedback", "aria-live": "polite" });
 this.append(this.button, this.feedback);
 document.addEventListener("bertbook-progress", () => this.recall());
 this.recall();
 }
-prepare(option, index) {
+prepare(option) {
 const why = option.querySelector(".quiz-why");
 why.querySelector("summary").remove();
-const text = make("div", { class: "quiz-text", id: `${this.key}-${index}` });
+const text = make("div", { class: "quiz-text" });
 why.remove();
 text.append(...option.childNodes);
-const input = make("input", { type: "radio", name: this.key, "aria-labelledby": text.id,
+const input = make("input", { type: "radio", name: this.key, "aria-label": spoken(text),
 onchange: () => this.mark(), onkeydown: (event) => event.key === "Enter" && this.answer() });
 option.addEventListener("click", (event) => {
 if (event.target === input || event.target.closest("a")) return;

@@ -2,15 +2,15 @@
 (() => {
   "use strict";
 
-  // The theme's menu labels lack the text they show (WCAG 2.5.3).
-  for (const control of document.querySelectorAll("[aria-label]")) {
-    const shown = control.innerText?.trim();
-    const label = control.getAttribute("aria-label");
-    const named = "a, button, label, summary";
-    if (!shown || !control.matches(named)) continue;
-    if (!label.toLowerCase().includes(shown.toLowerCase())) {
-      control.setAttribute("aria-label", `${shown}: ${label}`);
-    }
+  // The side bar's arrows have no name of their own.
+  for (const arrow of document.querySelectorAll("li.has-children summary")) {
+    const name = arrow.closest("li").querySelector("a")?.textContent.trim();
+    arrow.setAttribute("aria-label", `Pages under ${name}`);
+  }
+
+  // The search field's label lacks the keys it shows (WCAG 2.5.3).
+  for (const button of document.querySelectorAll(".search-button-field")) {
+    button.removeAttribute("aria-label");
   }
 
   // Wide tables scroll by themselves, also by keyboard.

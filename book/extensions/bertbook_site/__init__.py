@@ -45,7 +45,9 @@ def read_notebook(app: Sphinx, docname: str, text: str) -> str:
     if docname.startswith("chapters/"):
         additions = plans.chapter(root, docname)
     else:
-        additions = plans.exercises(root, docname)
+        additions = plans.exercises(
+            root, docname, app.config.bertbook_solutions
+        )
     problems = inject.apply(notebook, additions)
     for problem in [*additions.problems, *problems]:
         pages.LOGGER.warning(
@@ -58,12 +60,13 @@ def read_notebook(app: Sphinx, docname: str, text: str) -> str:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the events (Sphinx calls this)."""
+    app.add_config_value("bertbook_solutions", True, "env", [bool])
     element.setup(app)
     app.connect("source-read", read_source)
     app.connect("doctree-read", pictures.describe)
     app.connect("doctree-read", glossary.collect)
     app.connect("doctree-resolved", glossary.link)
-    app.connect("config-inited", pages.drop_thebe, priority=900)
+    app.connect("builder-inited", pages.drop_thebe, priority=100)
     app.connect("html-page-context", pages.add_context, priority=600)
     app.connect("build-finished", pages.write_index, priority=400)
     return {

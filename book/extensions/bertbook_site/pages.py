@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 ARCHIVE = "bertbook-site.zip"
+# What Sphinx writes around a bibliography is no valid list for WAI-ARIA.
+ROLES = {
+    ' role="doc-biblioentry"': "",
+    '<div role="list" class="citation-list">': '<div class="citation-list">',
+}
 INDEX = """<!doctype html>
 <html lang="en">
   <head>
@@ -32,9 +37,11 @@ INDEX = """<!doctype html>
 """
 
 
-def drop_thebe(app: Sphinx, config: Any) -> None:
+def drop_thebe(app: Sphinx) -> None:
     """Disconnect sphinx-thebe, whose script would come from another host."""
-    del config
+    app.registry.css_files[:] = [
+        entry for entry in app.registry.css_files if "thebe" not in entry[0]
+    ]
     for listeners in app.events.listeners.values():
         listeners[:] = [
             listener
@@ -52,6 +59,8 @@ def add_context(
 ) -> None:
     """Fill what the theme's templates show (html-page-context)."""
     del templatename
+    for old, new in ROLES.items():
+        context["body"] = context.get("body", "").replace(old, new)
     context["metatags"] = context.get("metatags", "") + card(
         app, pagename, context, doctree
     )

@@ -125,7 +125,7 @@ def json_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def exercises(root: Path, docname: str) -> Additions:
+def exercises(root: Path, docname: str, solutions: bool = True) -> Additions:
     """Plan a page of exercises: folded hints and folded solutions."""
     stem = docname.split("/")[-1]
     additions = Additions(under_title=badge_line(root, docname))
@@ -137,6 +137,8 @@ def exercises(root: Path, docname: str) -> Additions:
             additions.replace_cell[index] = folded(
                 hint[1], cell["source"][hint.end() :], "hint"
             )
+    if not solutions:
+        return additions
     solution = root / "solutions" / f"{stem}.ipynb"
     if not solution.exists():
         additions.problems.append(f"no solutions/{stem}.ipynb to fold in")
