@@ -8,7 +8,7 @@ bring their own light panel, so they read alike on a light and a dark page.
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import matplotlib.pyplot as plt
@@ -20,6 +20,7 @@ from matplotlib.colors import CenteredNorm, Colormap, Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
+from matplotlib.patches import FancyBboxPatch
 from torch import Tensor
 
 QUERY: Final = "#0072B2"
@@ -47,6 +48,17 @@ INK: Final = "#333333"
 
 MAX_BYTES: Final = 100_000
 """The largest picture that goes into a notebook."""
+
+MAP_STEPS: Final = (
+    "token embeddings · chapter 04",
+    "positions · chapter 05",
+    "self-attention · chapters 02 and 03",
+    "add and normalize · chapter 06",
+    "feed-forward network · chapter 06",
+    "masked and cross-attention · chapter 07",
+    "linear layer and softmax · chapter 07",
+)
+"""The seven steps of a Transformer, bottom up: the book's map."""
 
 _SCREEN_DPI: Final = 96
 _DASHES: Final = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), "-", "--")
@@ -288,6 +300,48 @@ def spread(
     shade = line.get_color()
     ax.fill_between(positions, least, most, color=shade, alpha=0.2, lw=0)
     return line
+
+
+def book_map(filled: Collection[int] = ()) -> Figure:
+    """Draw the seven steps of a Transformer, the input at the bottom.
+
+    Args:
+        filled: the steps, 1 to 7, that the reader has built so far. They are
+            drawn in color and with a heavy frame, the others in outline.
+
+    Returns:
+        A figure to hand to `show`.
+
+    Raises:
+        ValueError: if a step is not from 1 to 7.
+    """
+    unknown = sorted(set(filled) - set(range(1, len(MAP_STEPS) + 1)))
+    if unknown:
+        raise ValueError(
+            f"the map has no step {unknown}: its steps are 1 to"
+            f" {len(MAP_STEPS)}"
+        )
+    figure, ax = plt.subplots(figsize=(5.5, 4.2))
+    ax.set(xlim=(0, 1), ylim=(0.5, len(MAP_STEPS) + 0.5))
+    ax.axis("off")
+    for step, name in enumerate(MAP_STEPS, start=1):
+        built = step in filled
+        box = FancyBboxPatch(
+            (0.06, step - 0.25),
+            0.88,
+            0.5,
+            boxstyle="round,pad=0,rounding_size=0.03",
+            facecolor=SKY if built else PANEL,
+            edgecolor=INK,
+            linewidth=2.0 if built else 0.8,
+        )
+        ax.add_patch(box)
+        ax.text(0.5, step, f"{step} · {name}", ha="center", va="center")
+        if step > 1:
+            tail, head = (0.5, step - 0.75), (0.5, step - 0.25)
+            arrow = {"arrowstyle": "->", "color": INK}
+            ax.annotate("", xy=head, xytext=tail, arrowprops=arrow)
+    return figure
 
 
 def to_png(figure: Figure) -> bytes:

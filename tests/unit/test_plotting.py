@@ -180,6 +180,26 @@ def test_spread_refuses_rows_of_another_length(shape):
         )
 
 
+def frames(figure):
+    """Tell which of the map's boxes are drawn as built, from the bottom."""
+    boxes = sorted(figure.axes[0].patches, key=lambda box: box.get_y())
+    return [
+        to_rgb(box.get_facecolor()) == to_rgb(plotting.SKY) for box in boxes
+    ]
+
+
+def test_the_map_shows_what_has_been_built():
+    assert len(plotting.MAP_STEPS) == 7
+    assert frames(plotting.book_map()) == [False] * 7
+    built = frames(plotting.book_map(filled={3, 7}))
+    assert built == [False, False, True, False, False, False, True]
+
+
+def test_the_map_has_no_other_steps():
+    with pytest.raises(ValueError, match=r"no step \[0, 8\].*1 to 7"):
+        plotting.book_map(filled=[8, 3, 0])
+
+
 def test_a_picture_has_the_same_bytes_in_another_process():
     code = (
         "import hashlib, torch; from bertbook import plotting as p;"
