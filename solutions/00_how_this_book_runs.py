@@ -16,7 +16,7 @@ import torch
 import transformers
 
 from bertbook.checks import chapter_00 as check
-from bertbook.runtime import SCALE, device, seed_everything
+from bertbook.runtime import device, seed_everything
 
 # %% [markdown]
 # ## Exercise 00.1 · Say where you run · ●○○ · 8 min

@@ -198,7 +198,7 @@ _FIVE: dict[str, Result] = {
     "words": lambda text: len(text.split()),
     "exact match": lambda text: 0.943,
     "longest word": lambda text: max(map(len, text.split())),
-    "mean word length": lambda text: 4.79,
+    "mean word length": lambda text: 4.79 + 0.0 * len(text),
     "question marks": lambda text: text.count("?"),
 }
 _FIVE_QUOTED = {"exact match", "mean word length"}
@@ -277,12 +277,16 @@ def find_quoted(answer: Any) -> None:
         _compare_names(names, _OTHERS_QUOTED, _OTHERS)
 
 
-def _read_band(answer: Any, values: list[float]) -> tuple:
+def _read_band(answer: Any, values: list[float]) -> tuple[float, float]:
     """Call the learner's function and return its two bounds."""
     band = answer(list(values))
-    if not isinstance(band, tuple | list) or len(band) != 2:
-        raise Wrong(f"Return two numbers, low and high: we got {band!r}.")
-    return float(band[0]), float(band[1])
+    try:
+        low, high = map(float, band)
+    except (TypeError, ValueError):
+        raise Wrong(
+            f"Return two numbers, low and high: we got {band!r}."
+        ) from None
+    return low, high
 
 
 def _explain_band(values: list[float], low: float, high: float) -> None:
@@ -332,14 +336,15 @@ def band(answer: Any) -> None:
             error = max(abs(low - mean + half), abs(high - mean - half))
             if not error <= 1e-3 * half:
                 _explain_band(values, low, high)
-    try:
-        low, high = _read_band(answer, [0.943])
-    except ValueError:
-        return
-    raise Wrong(
-        f"For one value your band is {low:g} to {high:g}: one seed shows no"
-        " spread. Raise a ValueError that says so."
-    )
+    for values in ([0.943], []):
+        try:
+            low, high = _read_band(answer, values)
+        except ValueError:
+            continue
+        raise Wrong(
+            f"For {values} your band is {low:g} to {high:g}: fewer than two"
+            " values show no spread. Raise a ValueError that says so."
+        )
 
 
 score = score_of(__name__)

@@ -13,7 +13,11 @@ from bertbook.runtime import seed_everything
 
 
 def versions_from_packages() -> str:
-    where = "cuda" if torch.cuda.is_available() else "cpu"
+    where = "cpu"
+    if torch.backends.mps.is_available():
+        where = "mps"
+    if torch.cuda.is_available():
+        where = "cuda"
     version = importlib.metadata.version
     return (
         f"torch = {version('torch')}, transformers = "
@@ -206,6 +210,16 @@ def fractions_look_quoted(results, texts):
     }
 
 
+def reads_the_code(results, texts):
+    """Take a function that never names its text for a quoted one."""
+    return {
+        name
+        for name, result in results.items()
+        if len(result.__code__.co_code)
+        <= len((lambda text: 1.0).__code__.co_code)
+    }
+
+
 def misses_one(results, texts):
     return {sorted(compares_extremes(results, texts))[0]}
 
@@ -222,10 +236,10 @@ def with_statistics(values):
 
 
 def with_numpy(values):
-    if len(values) == 1:
+    if len(values) < 2:
         raise ValueError("one value has no spread")
     middle, spread = np.mean(values), np.std(values, ddof=1)
-    return [middle - 3 * spread, middle + 3 * spread]
+    return np.array([middle - 3 * spread, middle + 3 * spread])
 
 
 def with_torch(values):
@@ -263,6 +277,10 @@ def one_value_is_nan(values):
     if len(values) == 1:
         return float("nan"), float("nan")
     return with_statistics(values)
+
+
+def nothing_is_a_point(values):
+    return with_statistics(values) if values else (0.0, 0.0)
 
 
 def one_value_is_a_point(values):
@@ -344,6 +362,7 @@ WRONG = {
             fractions_look_quoted,
             "miss|typed|quoted",
         ),
+        "reads the code": (reads_the_code, "miss a quoted"),
         "stops at one": (misses_one, "miss a quoted"),
         "numbers for names": (gives_numbers, "not a name"),
         "one name as a string": (lambda results, texts: "words", "set"),
@@ -372,8 +391,9 @@ WRONG = {
             "middle must be",
         ),
         "around the median": (around_the_median, "middle must be"),
-        "a NaN for one value": (one_value_is_nan, "one seed shows no spread"),
-        "a point for one value": (one_value_is_a_point, "no spread"),
+        "a NaN for one value": (one_value_is_nan, "show no spread"),
+        "a point for one value": (one_value_is_a_point, "show no spread"),
+        "a point for no value": (nothing_is_a_point, r"For \[\] your"),
         "one number": (statistics.mean, "two numbers"),
     },
 }
