@@ -138,8 +138,14 @@ def test_the_readme_has_a_row_for_each_chapter(number):
     assert name, f"chapters/{stem}.py has no title"
     assert f"[{name[1]}]" in title
     assert f"exercises/{stem}.ipynb" in exercise
-    for module in re.findall(r"`(\w+)`", modules):
-        assert (ROOT / f"bertbook/{module}.py").is_file(), module
+    listed = set(re.findall(r"`(\w+)`", modules))
+    used = set(re.findall(r"^(?:from|import) bertbook\.(\w+)", heading, re.M))
+    used |= set(re.findall(r"^from bertbook import (\w+)", heading, re.M))
+    shown = set(
+        re.findall(r"^from bertbook\.(\w+) import .*# @show", heading, re.M)
+    )
+    assert listed <= used, f"chapter {number} imports no {listed - used}"
+    assert shown <= listed, f"chapter {number} shows {shown - listed}"
     assert minutes == measured_minutes(stem)
 
 
@@ -201,6 +207,8 @@ def test_hugging_face_names_in_the_notation_are_real():
     from transformers.models.bert.modeling_bert import BertLayer
 
     from bertbook.attention import MultiHeadAttention
+    from bertbook.seq2seq import Seq2SeqConfig
+    from bertbook.transformer import TransformerConfig
 
     text = (ROOT / "book/notation.md").read_text("utf-8")
     config = BertConfig(
@@ -211,6 +219,12 @@ def test_hugging_face_names_in_the_notation_are_real():
     for row in sizes:
         for name in re.findall(r"[a-z_]{3,}", row[1]):
             assert hasattr(config, name), f"BertConfig has no {name}"
+    ours = {row[0].strip("`") for row in sizes} - {"d_head"}
+    assert ours <= set(TransformerConfig.__dataclass_fields__)
+    recurrent = table_of(text, "Recurrent models (chapter 01)")
+    assert {row[0].strip("`") for row in recurrent[:-1]} <= set(
+        Seq2SeqConfig.__dataclass_fields__
+    )
 
     rows = table_of(text, "Parameters of one attention layer")
     assert len(rows) == 4
