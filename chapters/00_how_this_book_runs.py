@@ -73,7 +73,12 @@ plotting.show(
 #   At `full`, data and models come from the Hugging Face Hub, and a GPU
 #   should be there. The environment variable `BERTBOOK_SCALE` sets it.
 #
-# The same cells run at both scales.
+# The same cells run at both scales and on every device. To get a GPU on a
+# hosted notebook, choose one in its settings and start the kernel anew. To
+# stay on the CPU of a machine that has a GPU, set `CUDA_VISIBLE_DEVICES` to
+# nothing before the kernel starts. A model and its inputs must be on the same
+# device: the cells send both there with `.to(device)`.
+#
 # Your output below may differ from ours, and it should: it is your machine.
 
 # %% tags=["nbval-ignore-output"]

@@ -1,11 +1,11 @@
 """The checks of chapter 00: where we run, repeating, quoting, claiming."""
 
+import itertools
 import math
 import random
 import re
 import statistics
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import torch
 import transformers
 
 from bertbook import runtime
+from bertbook.checks.laboratory import Laboratory, Run
 from bertbook.checks.pretend import pretend_device, pretend_version
 from bertbook.checks.report import Wrong, exercise, score_of
 
@@ -63,8 +64,8 @@ def _hold_device(answer: Any) -> None:
         if seen != pretended:
             raise Wrong(
                 f"We called your function as on a {pretended} run, and it"
-                f" says device={seen}: a device typed in is a claim about"
-                " your machine. Ask at each call, inside the function."
+                f" says device={seen}: it does not follow the machine. Ask"
+                " at each call, inside the function."
             )
     if kind != runtime.device.type:
         raise Wrong(
@@ -88,55 +89,18 @@ def environment_line(answer: Any) -> None:
         if again != "97.5.3":
             raise Wrong(
                 f"We called your function under another version of {name},"
-                f" and it still says {again}: a version typed in is right"
-                " on one machine. Read it at each call."
+                f" and it still says {again}: typed in or read once, it is"
+                " right on one machine. Read it at each call."
             )
     _hold_device(answer)
 
 
-@dataclass(kw_only=True)
-class _Run:
-    """What one run of the learner's function drew, by its source."""
-
-    weights: list[float]
-    order: list[int]
-    noise: list[float]
-    dropout: list[float]
-
-
-class _Laboratory:
-    """A model and a training that draw from three random sources."""
-
-    def __init__(self) -> None:
-        self.model: torch.nn.Linear | None = None
-        self.run: _Run | None = None
-        self.result: torch.Tensor | None = None
-
-    def build(self) -> torch.nn.Linear:
-        self.model = torch.nn.Linear(5, 3)
-        return self.model
-
-    def train(self, model: torch.nn.Linear) -> torch.Tensor:
-        if self.model is None or model is not self.model:
-            raise Wrong("Give `train` the model that `build()` returned.")
-        self.run = _Run(
-            weights=model.weight.flatten().tolist(),
-            order=random.sample(range(40), 40),
-            noise=np.random.rand(7).tolist(),  # noqa: NPY002
-            dropout=torch.rand(11).tolist(),
-        )
-        self.result = torch.tensor(
-            [sum(self.run.weights), *self.run.noise, *self.run.dropout]
-        )
-        return self.result
-
-
-def _one_run(answer: Any, seed: int) -> _Run:
+def _one_run(answer: Any, seed: int) -> Run:
     """Run the learner's function after spoiling every random state."""
     random.seed()
     np.random.seed()  # noqa: NPY002
     torch.seed()
-    laboratory = _Laboratory()
+    laboratory = Laboratory()
     result = answer(seed, laboratory.build, laboratory.train)
     if laboratory.run is None:
         raise Wrong(
@@ -148,7 +112,7 @@ def _one_run(answer: Any, seed: int) -> _Run:
     return laboratory.run
 
 
-def _compare_same_seed(one: _Run, two: _Run) -> None:
+def _compare_same_seed(one: Run, two: Run) -> None:
     """Say which source differed although the seed was the same."""
     if one.weights != two.weights and one.dropout == two.dropout:
         raise Wrong(
@@ -173,23 +137,30 @@ def _compare_same_seed(one: _Run, two: _Run) -> None:
         )
 
 
-@exercise("00.2", "Make two runs equal")
-def run_with_seed(answer: Any) -> None:
-    """Compare runs with one seed, and with two, source by source."""
-    for seed in (1, 20, 333):
-        _compare_same_seed(_one_run(answer, seed), _one_run(answer, seed))
-    one, two = _one_run(answer, 1), _one_run(answer, 2)
+def _compare_two_seeds(runs: dict[int, Run], one: int, two: int) -> None:
+    """Say which source drew the same under two seeds."""
     for name, source in (
         ("weights", "PyTorch"),
         ("dropout", "PyTorch"),
         ("order", "Python's `random`"),
         ("noise", "NumPy"),
     ):
-        if getattr(one, name) == getattr(two, name):
+        if getattr(runs[one], name) == getattr(runs[two], name):
             raise Wrong(
-                f"Seeds 1 and 2 give the same draws from {source}: the"
-                " argument `seed` must reach it, a fixed number must not."
+                f"Seeds {one} and {two} give the same draws from {source}:"
+                " `seed` itself must reach it, and no fixed number."
             )
+
+
+@exercise("00.2", "Make two runs equal")
+def run_with_seed(answer: Any) -> None:
+    """Compare runs with one seed, and with two, source by source."""
+    runs = {}
+    for seed in (1, 2, 3, 20, 333):
+        runs[seed] = _one_run(answer, seed)
+        _compare_same_seed(runs[seed], _one_run(answer, seed))
+    for one, two in itertools.combinations(runs, 2):
+        _compare_two_seeds(runs, one, two)
 
 
 Result = Callable[[str], float]
@@ -210,7 +181,7 @@ _TEXTS = (
 )
 _OTHERS: dict[str, Result] = {
     "words": lambda text: 12.0,
-    "exact match": lambda text: 0.5 * text.count("?"),
+    "exact match": lambda text: 0.5 * text.count("seed"),
     "longest word": lambda text: round(0.25 + 0.125, 3),
     "mean word length": lambda text: sum(map(str.isalpha, text)),
     "question marks": lambda text: 1.0 if "?" in text else 0.0,

@@ -58,6 +58,9 @@ def line(device="cpu", torch_version=None, transformers_version=None):
     )
 
 
+ONCE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def sees_only_the_gpu() -> str:
     return line("cuda")
 
@@ -122,6 +125,11 @@ def forgets_the_training(seed, build, train):
 
 def always_seeds_zero(seed, build, train):
     seed_everything(0)
+    return train(build())
+
+
+def odd_or_even(seed, build, train):
+    seed_everything(seed % 2)
     return train(build())
 
 
@@ -195,6 +203,15 @@ def first_and_last(results, texts):
         name
         for name, result in results.items()
         if result(texts[0]) == result(texts[-1])
+    }
+
+
+def own_texts(results, texts):
+    own = ["a", "Who counts the words?"]
+    return {
+        name
+        for name, result in results.items()
+        if len({result(text) for text in own}) == 1
     }
 
 
@@ -304,6 +321,14 @@ RIGHT = {
 
 WRONG = {
     "environment_line": {
+        "a device read once": (
+            lambda: line(ONCE.type),
+            "does not follow the machine",
+        ),
+        "a tensor's default device": (
+            lambda: line(str(torch.zeros(1).device)),
+            "as on a cuda run",
+        ),
         "a hard-coded line": (lambda: TYPED, "typed in"),
         "an old version": (
             lambda: line(torch_version="1.13.1"),
@@ -342,7 +367,8 @@ WRONG = {
             forgets_the_training,
             "PyTorch was not seeded",
         ),
-        "always the seed 0": (always_seeds_zero, "a fixed number must not"),
+        "always the seed 0": (always_seeds_zero, "no fixed number"),
+        "odd or even": (odd_or_even, "Seeds 1 and 3 give the same"),
         "a fixed seed for random": (half_fixed, "from Python's `random`"),
         "remembers the first run": (remembers, "never called `train`"),
         "swallows the result": (swallows_the_result, "Return what `train"),
@@ -357,6 +383,7 @@ WRONG = {
         "the computed ones": (computed_ones, "Turn the condition"),
         "the first two texts only": (two_texts, "over every text"),
         "the first and the last text": (first_and_last, "over every text"),
+        "texts of its own": (own_texts, "over every text"),
         "names typed in": (names_typed_in, "names are typed in"),
         "decides by the fraction": (
             fractions_look_quoted,
