@@ -175,13 +175,14 @@ start = draw(seed=1, count=16).index(2) + 1
 assert draw(seed=2, count=5) == draw(seed=1, count=30)[start : start + 5]
 
 # %% [markdown]
-# PyTorch lets us take the state out and put it back.
-# The draws after it repeat, to the last bit.
+# PyTorch's generators are objects. `seed_everything`, imported in the first
+# cell, returns a fresh one. PyTorch lets us take its state out and put it
+# back. The draws after it repeat, to the last bit.
 
 # %%
 import torch
 
-generator = torch.Generator().manual_seed(1)
+generator = seed_everything(1)
 state = generator.get_state()
 first = torch.rand(3, generator=generator)
 generator.set_state(state)
