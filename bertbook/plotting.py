@@ -185,21 +185,21 @@ def draw_heatmap(
     finite = np.ma.masked_invalid(numbers)
     norm, colors = _scale_colors(finite, low, high)
     image = ax.imshow(finite, cmap=colors, norm=norm, aspect="auto")
-    turned = sum(map(len, columns)) > 40
-    ax.set_xticks(
-        range(len(columns)),
-        columns,
-        rotation=45 if turned else 0,
-        ha="right" if turned else "center",
-        rotation_mode="anchor" if turned else "default",
-    )
-    ax.set_yticks(range(len(rows)), rows)
+    _name_cells(ax, rows, columns)
     ax.set_title(title)
     ax.grid(visible=False)
     ax.spines[:].set_visible(False)
     if numbers.size <= 64:
         _write_numbers(ax, numbers, image)
     return image
+
+
+def _name_cells(ax: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
+    """Write the names, turning those below once they would run together."""
+    turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    long = sum(map(len, columns)) > 40
+    ax.set_xticks(range(len(columns)), columns, **(turned if long else {}))
+    ax.set_yticks(range(len(rows)), rows)
 
 
 def _scale_colors(

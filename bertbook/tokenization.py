@@ -399,17 +399,19 @@ class WordPiece:
             self.encode(text, pair, truncate=truncate)
             for text, pair in zip(texts, seconds, strict=True)
         ]
-        lengths = torch.tensor([len(row.token_ids) for row in rows])
-        width = int(lengths.max())
-        ids, segments = (
-            torch.tensor([row + [fill] * (width - len(row)) for row in column])
-            for fill, column in (
-                (self.token_id(PAD), [row.token_ids for row in rows]),
-                (0, [row.segment_ids for row in rows]),
-            )
-        )
+        lengths = [len(row.token_ids) for row in rows]
+        width = max(lengths)
+        ids = [row.token_ids for row in rows]
+        segments = [row.segment_ids for row in rows]
         return Batch(
-            token_ids=ids,
-            segment_ids=segments,
-            mask=padding_mask(lengths, width),
+            token_ids=_pad(ids, width, self.token_id(PAD)),
+            segment_ids=_pad(segments, width, 0),
+            mask=padding_mask(torch.tensor(lengths), width),
         )
+
+
+def _pad(
+    rows: list[list[int]], width: int, filler: int
+) -> Int[Tensor, "batch {width}"]:
+    """Fill each row up to one width."""
+    return torch.tensor([r + [filler] * (width - len(r)) for r in rows])
