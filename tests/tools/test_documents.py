@@ -256,6 +256,34 @@ def test_the_glossary_has_the_words_of_the_first_chapters():
     assert {word.replace("·", " ") for word in owed.split()} <= terms
 
 
+INFLECTED = {
+    "dilated": "dilation",
+    "padded": "padding",
+    "saturated": "saturation",
+    "weights": "attention weight",
+}
+NO_TERMS = {"bug hunt"}
+"""Bold in a chapter for another reason than that a word is defined there."""
+
+
+@pytest.mark.parametrize("number", sorted(chapters()))
+def test_the_glossary_has_every_word_a_chapter_defines(number):
+    """A chapter sets a word in bold, in lower case, where it defines it."""
+    source = ROOT / f"chapters/{chapters()[number]}.py"
+    text = "\n".join(
+        line[2:]
+        for line in source.read_text("utf-8").splitlines()
+        if line.startswith("# ")
+    )
+    defined = set(re.findall(r"\*\*([a-z][a-zA-Z -]+)\*\*", text))
+    page = (ROOT / "book/glossary.md").read_text("utf-8")
+    terms = set(re.findall(r"^(\S.*)\n  \S", page, re.M))
+    for word in sorted(defined - NO_TERMS):
+        forms = {word, word.removesuffix("s"), INFLECTED.get(word, word)}
+        forms |= {term for term in terms if term.startswith(f"{word} ")}
+        assert forms & terms, f"the glossary does not explain {word!r}"
+
+
 def test_the_citation_names_no_invented_person():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
     assert citation["cff-version"] == "1.2.0"
