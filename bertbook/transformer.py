@@ -231,6 +231,18 @@ def check_source(
         )
 
 
+def _check_decoding(
+    config: TransformerConfig, start_id: int, end_id: int, max_len: int
+) -> None:
+    """Refuse special ids and a length that the model does not have."""
+    check_token_ids(torch.tensor([[start_id, end_id]]), config.vocab_size)
+    if not 1 <= max_len <= config.max_len:
+        raise ValueError(
+            f"max_len is {max_len}: this model writes 1 to {config.max_len}"
+            " tokens"
+        )
+
+
 @torch.no_grad()
 def greedy_decode(
     model: Transformer,
@@ -264,14 +276,8 @@ def greedy_decode(
 
     Source: Vaswani et al. (2017), §3.1, "auto-regressive".
     """
-    config = model.config
-    check_source(source_ids, source_padding, config)
-    check_token_ids(torch.tensor([[start_id, end_id]]), config.vocab_size)
-    if not 1 <= max_len <= config.max_len:
-        raise ValueError(
-            f"max_len is {max_len}: this model writes 1 to {config.max_len}"
-            " tokens"
-        )
+    check_source(source_ids, source_padding, model.config)
+    _check_decoding(model.config, start_id, end_id, max_len)
     was_training = model.training
     model.eval()
     written = source_ids.new_full((len(source_ids), 1), start_id)
