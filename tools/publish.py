@@ -34,6 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     url = "" if options.withdraw else checked_address(options.url)
     tag = UNPUBLISHED_BRANCH if options.withdraw else checked_tag(options.tag)
     environment.enter("all")
+    require_in_step()
     publish(environment.ROOT, url, tag, remake_notebooks)
     return 0
 
@@ -62,6 +63,20 @@ def publish(
         print(f"`git tag {tag}`, push both; the links work from then on.")
     else:
         print("The address is gone, and with it all badges and links.")
+
+
+def require_in_step() -> None:
+    """Stop unless every notebook is what its source gives.
+
+    Only then can the badges change alone, without running anything.
+    """
+    from tools.notebooks import cli
+
+    if cli.main(["--check"]):
+        raise Stop(
+            "Not every notebook is what its source gives (see above): run "
+            "`make notebooks` first. Nothing was changed."
+        )
 
 
 def remake_notebooks() -> None:

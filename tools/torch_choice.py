@@ -42,7 +42,7 @@ def torch_notice(present: str, constraints: str) -> str:
     version = pinned.group(1) if pinned else "2.13"
     old = f" in place of {present}, too old or too new" if present else ""
     return (
-        f"Installing the rest, with PyTorch {version}{old}: about 600 MB to "
+        f"Installing the rest, with PyTorch {version}{old}: about 650 MB to "
         f"download and 2.5 GB on disk with a CPU build. On Linux the default "
         f"index serves the GPU build, some 3 GB more; to avoid that, put a "
         f"CPU build of torch 2.11 to 2.13 into .venv first (pytorch.org): "

@@ -51,13 +51,13 @@ def build(root: Path, target: Path) -> Path:
             check=False,
             env={**os.environ, "SOURCE_DATE_EPOCH": TIMESTAMP},
         )
-        if done.returncode:
+        wheels = sorted(made.glob("bertbook-*.whl"))
+        if done.returncode or not wheels:
             words = (done.stdout + done.stderr).strip().splitlines()
-            raise Stop("The wheel could not be built: " + words[-1])
-        (wheel,) = made.glob("bertbook-*.whl")
+            raise Stop("The wheel could not be built: " + words[-1].strip())
         for old in target.glob("bertbook-*.whl"):
             old.unlink()
-        return Path(shutil.copy(wheel, target / wheel.name))
+        return Path(shutil.copy(wheels[0], target / wheels[0].name))
 
 
 def copy_parts(root: Path, copy: Path) -> None:
