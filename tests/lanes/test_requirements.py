@@ -85,8 +85,6 @@ def test_what_surrounds_the_library_is_required(folder):
         for place in ("tests", "book/extensions")
         for path in (ROOT / place).rglob("*.py")
     }
-        canonicalize_name(path.stem) for path in ROOT.rglob("tests/**/*.py")
-    }
     assert used - own - {"tools", "tests", "benchmarks"} <= wanted
 
 
