@@ -8,10 +8,21 @@ Read the modules in the order of the work:
 3. `facts` expands `@fact F-11`; `setup_cell` and `badges` write the
    cells that stand after the title; `stubs` turns a solution into an
    exercise.
-4. `assemble` makes the notebook, with cell ids from content hashes.
-5. `plan` says which notebooks are out of step, and why.
-6. `execute` runs them, two at a time; `outputs` cleans what they print.
-7. `store` reads and writes notebook files, and notices hand edits.
-
-`cli` ties them together: `python -m tools notebooks`.
+4. `cells` puts them in order, `assemble` makes the notebook, with cell
+   ids from content hashes.
+5. `store` reads and writes notebook files, and notices hand edits;
+   `plan` says which notebooks are out of step, and why.
+6. `execute` runs them, two at a time; `outputs` cleans what they leave.
+7. `build` and `check` do what `cli` is asked for:
+   `python -m tools notebooks [--check] [STEM…]`.
 """
+
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the builder's command line and return its exit status."""
+    # Imported late: the site reads `facts` where nothing can run notebooks.
+    from tools.notebooks.cli import main as run
+
+    return run(arguments)

@@ -1,11 +1,7 @@
 """Bring notebooks in step with their sources."""
 
-import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from nbformat import NotebookNode
 from tqdm import tqdm
@@ -14,7 +10,7 @@ from tools.notebooks.assemble import assemble, seal
 from tools.notebooks.book import Book
 from tools.notebooks.cells import Draft, drafts
 from tools.notebooks.errors import SourceError
-from tools.notebooks.execute import run_all
+from tools.notebooks.execute import interruptible, run_all
 from tools.notebooks.outputs import clean
 from tools.notebooks.plan import State, Step, keep_outputs, step
 from tools.notebooks.store import save
@@ -86,28 +82,8 @@ def execute_steps(steps: list[Step], jobs: int, outcome: Outcome) -> None:
         write(by_path[draft.path], notebook, outcome)
 
     with tqdm(total=cells, unit="cell", desc="notebooks", leave=False) as bar:
-        found = interruptible(run_all, work, jobs, bar.update, done)
+        found = interruptible(run_all(work, jobs, bar.update, done))
     outcome.problems += map(str, found)
-
-
-def interruptible(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Run a coroutine so that Ctrl-C also ends every kernel.
-
-    nbclient takes over the main thread's signals, for one kernel; in
-    another thread it leaves them alone, and a cancelled task cleans up.
-    """
-    loop = asyncio.new_event_loop()
-    task = loop.create_task(function(*arguments))
-    with ThreadPoolExecutor(1) as thread:
-        future = thread.submit(loop.run_until_complete, task)
-        try:
-            return future.result()
-        except BaseException:
-            if not future.done():
-                loop.call_soon_threadsafe(task.cancel)
-            raise
-        finally:
-            thread.submit(loop.close)
 
 
 def build(

@@ -61,6 +61,15 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
+def say(done: str, problems: Sequence[str]) -> int:
+    """Print what was done, then what is wrong; return the exit status."""
+    if done:
+        print(done)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
+
+
 def main(argv: Sequence[str] | None = None, root: Path = ROOT) -> int:
     """Run the command and return its exit status."""
     asked = parser().parse_args(argv)
@@ -69,20 +78,13 @@ def main(argv: Sequence[str] | None = None, root: Path = ROOT) -> int:
     if asked.check:
         problems = check(book, paths)
         done = f"{len(paths)} sources: every notebook is in step"
-    else:
-        outcome = build(
-            book,
-            paths,
-            force=asked.force,
-            execute=asked.execute,
-            jobs=asked.jobs,
-        )
-        problems = outcome.problems + orphans(book)
-        written = "".join(f"\n  {name}" for name in sorted(outcome.written))
-        done = f"{len(outcome.written)} notebooks changed{written}"
-        print(done)
-    for problem in problems:
-        print(problem, file=sys.stderr)
-    if asked.check and not problems:
-        print(done)
-    return 1 if problems else 0
+        return say("" if problems else done, problems)
+    flags = {"force": asked.force, "execute": asked.execute}
+    try:
+        outcome = build(book, paths, jobs=asked.jobs, **flags)
+    except KeyboardInterrupt:
+        print("interrupted: unfinished notebooks are as they were")
+        return 130
+    names = "".join(f"\n  {name}" for name in sorted(outcome.written))
+    done = f"{len(outcome.written)} notebooks changed{names}"
+    return say(done, outcome.problems + orphans(book))

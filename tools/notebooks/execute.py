@@ -3,10 +3,12 @@
 import asyncio
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from subprocess import DEVNULL
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 from nbclient import NotebookClient
 from nbclient.exceptions import (
@@ -19,6 +21,7 @@ from nbformat import NotebookNode
 from tools.notebooks.cells import Draft
 from tools.notebooks.errors import SourceError
 
+Result = TypeVar("Result")
 SECONDS_A_CELL = 900
 SETTINGS = {
     "CUDA_VISIBLE_DEVICES": "",
@@ -39,7 +42,11 @@ def kernel_environment(root: Path, profile: str) -> dict[str, str]:
         root: the folder whose `bertbook` the notebook imports.
         profile: an empty folder in place of the user's IPython settings.
     """
-    steady = {k: v for k, v in os.environ.items() if k != "BERTBOOK_SCALE"}
+    steady = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("BERTBOOK_") and name != "MPLBACKEND"
+    }
     paths = {"PYTHONPATH": str(root), "IPYTHONDIR": profile}
     return {**steady, **SETTINGS, **paths}
 
@@ -48,15 +55,15 @@ def failure(draft: Draft, index: int, problem: Exception) -> SourceError:
     """Return an error that names source, line, cell and exception."""
     cell = draft.cells[index]
     what = "this cell" if cell.line else "the generated set-up cell"
+    detail = "\n".join(f"    {line}" for line in cell.text.splitlines())
     if isinstance(problem, CellExecutionError):
-        reason = COLOR.sub("", problem.traceback).strip()
-        reason += f"\n\n{problem.ename}: {problem.evalue}"
+        reason = f"{problem.ename}: {problem.evalue}"
+        _, _, detail = COLOR.sub("", problem.traceback).partition("\n")
     elif isinstance(problem, CellTimeoutError):
         reason = f"still running after {SECONDS_A_CELL} s"
     else:
         reason = f"the kernel died ({problem})"
-    code = "\n".join(f"    | {line}" for line in cell.text.splitlines())
-    message = f"{what} failed in {draft.name}:\n{code}\n{reason}"
+    message = f"{reason}\n{what} failed in {draft.name}:\n{detail.strip()}"
     return SourceError(draft.source.path, max(cell.line, 1), message)
 
 
@@ -95,7 +102,7 @@ async def run_one(
     with TemporaryDirectory() as profile:
         env = kernel_environment(draft.book.root, profile)
         try:
-            await client.async_execute(env=env)
+            await client.async_execute(env=env, stderr=DEVNULL)
         except (
             CellExecutionError,
             CellTimeoutError,
@@ -132,3 +139,28 @@ async def run_all(
 
     found = await asyncio.gather(*(one(*each) for each in work))
     return [problem for problem in found if problem]
+
+
+def interruptible(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine to its end; Ctrl-C ends its kernels too.
+
+    nbclient takes over the main thread's signals, each kernel from the one
+    before it. In another thread it leaves them alone; a cancelled task then
+    shuts its kernel down.
+    """
+    started: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
+
+    async def noted() -> Result:
+        task = asyncio.current_task()
+        assert task is not None
+        started.append((asyncio.get_running_loop(), task))
+        return await coroutine
+
+    with ThreadPoolExecutor(1) as thread:
+        future = thread.submit(asyncio.run, noted())
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            for loop, task in started:
+                loop.call_soon_threadsafe(task.cancel)
+            raise

@@ -149,9 +149,15 @@ class Library:
         return found
 
     def fingerprint(self, imports: list[Import]) -> str:
-        """Return a hash of the code behind imports, docstrings apart."""
+        """Return a hash of the code behind imports, docstrings apart.
+
+        A file beside a module with its stem (`attention_map.js`) counts.
+        """
         digest = hashlib.sha256()
         for name, module in sorted(self.reached_from(imports).items()):
             code = ast.unparse(without_docstrings(ast.parse(module.text)))
             digest.update(f"{name}\n{code}\n".encode())
+            beside = module.path.parent.glob(f"{module.path.stem}.*")
+            for path in sorted(set(beside) - {module.path}):
+                digest.update(path.read_bytes())
         return digest.hexdigest()

@@ -4,8 +4,6 @@ import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import jupytext
-
 from tools.notebooks.errors import SourceError
 
 MARKER = re.compile(r"^\s*#\s*%%(%*\s.*|\s*)$")
@@ -58,6 +56,9 @@ def read_source(path: Path) -> Source:
         SourceError: no title, text before the first cell, or markers
             that jupytext reads differently.
     """
+    # Imported late: the site knows cells but has no jupytext.
+    import jupytext
+
     text = path.read_text("utf-8")
     markers = [
         number

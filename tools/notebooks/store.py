@@ -1,21 +1,27 @@
 """Read and write notebook files, whole or not at all."""
 
-import os
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 import nbformat
 from nbformat import NotebookNode
 
 from tools.notebooks.assemble import content_hash
+from tools.notebooks.errors import SourceError
 
 
 def load(path: Path) -> NotebookNode | None:
-    """Return a notebook, or None where there is no readable one."""
+    """Return a notebook, or None where there is none.
+
+    Raises:
+        SourceError: the file is no notebook, perhaps after a merge.
+    """
     try:
         return nbformat.read(path, as_version=4)
     except FileNotFoundError:
         return None
+    except (ValueError, AttributeError, nbformat.ValidationError) as problem:
+        reason = f"cannot be read as a notebook, delete it: {problem}"
+        raise SourceError(path, 1, reason[:300]) from None
 
 
 def stored(notebook: NotebookNode | None, key: str) -> str:
@@ -45,21 +51,10 @@ def save(notebook: NotebookNode, path: Path) -> bool:
     if path.exists() and path.read_text("utf-8") == text:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(
-        "w", encoding="utf-8", newline="\n", dir=path.parent,
-        prefix=".", suffix=".tmp", delete=False,
-    ) as file:  # fmt: skip
-        file.write(text)
-    temporary = Path(file.name)
+    temporary = path.with_name(f".{path.name}.tmp")
     try:
-        temporary.chmod(0o666 & ~_umask())
+        temporary.write_text(text, "utf-8", newline="\n")
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
     return True
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
