@@ -15,4 +15,6 @@ def test_there_are_sources_and_no_orphans():
 
 @pytest.mark.parametrize("path", BOOK.sources(), ids=lambda p: p.stem)
 def test_its_notebooks_are_in_step(path):
-    assert [line for line in check(BOOK, [path])] == []
+    not_in_step = [e for e in check(BOOK, [path]) if path.stem in e]
+
+    assert not_in_step == []

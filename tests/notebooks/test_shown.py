@@ -31,7 +31,8 @@ class Shown:
     name: str
 
     def __str__(self):
-        return f"{self.draft.path.parent.name}-{self.draft.path.stem[:2]}-{self.name}"
+        path = self.draft.path
+        return f"{path.parent.name}-{path.stem[:2]}-{self.name}"
 
 
 SHOWN = [
@@ -92,7 +93,7 @@ def test_breaking_breaks_what_is_used(after):
     code = "def f(x):\n    return x\n\n\nclass C:\n    a = 1\n\n\nX = 1\n"
     name = after[6]
     with pytest.raises((SystemError, NameError)):
-        exec(breaking(code, name) + after, {})
+        exec(f"{breaking(code, name)}\n{after}", {})
 
 
 def test_breaking_spares_what_is_not_used():
