@@ -83,7 +83,7 @@ def test_what_surrounds_the_library_is_required(folder):
     own = {
         canonicalize_name(path.stem)
         for place in ("tests", "book/extensions")
-        for path in (ROOT / place).rglob("*.py")
+        for path in (ROOT / place).rglob("*")
     }
     assert used - own - {"tools", "tests", "benchmarks"} <= wanted
 

@@ -60,7 +60,7 @@ def test_unknown_target_lists_the_others():
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["test", "lint", "tpyes"], "no lane tpyes; there are lint"),
+        (["test", "lint", "typing"], "no lane typing; there are lint"),
         (["bench", "nothing"], "no benchmark nothing"),
         (["publish", "--url", "nonsense"], "not a repository's address"),
         (
