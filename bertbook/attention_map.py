@@ -21,7 +21,7 @@ _LEVELS = 4095  # 12 bits: two characters a weight
 _ALPHABET = np.array(
     list("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 )
-_ROW_TOLERANCE = 1e-3
+_ROW_TOLERANCE = 1e-2  # bfloat16 rows miss 1 by a little
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -137,7 +137,7 @@ def _run_sphinx(strict: bool, root: Path) -> list[str]:
     command = [python(root), "-c", start, "build", ".", "--all"]
     command += ["-W", "-n", "--keep-going"] if strict else []
     log: list[str] = []
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command,
         cwd=root,
         stdout=subprocess.PIPE,
@@ -145,14 +145,12 @@ def _run_sphinx(strict: bool, root: Path) -> list[str]:
         text=True,
         encoding="utf-8",
         errors="replace",
-    )
-    for raw in process.stdout or ():
-        for line in re.split(r"[\r\n]+", _COLOR.sub("", raw)):
-            log += [line.rstrip()] if line.strip() else []
-            step = _STEP.search(line)
-            if step and sys.stdout.isatty():
-                print(f"\r{step[1]}: {step[2]:>3} %", end="", flush=True)
-    code = process.wait()
+    ) as process:
+        for raw in process.stdout or ():
+            for line in re.split(r"[\r\n]+", _COLOR.sub("", raw)):
+                log += [line.rstrip()] if line.strip() else []
+                _show_step(line)
+        code = process.wait()
     if sys.stdout.isatty():
         print("\r" + " " * 30 + "\r", end="")
     (root / "_build").mkdir(exist_ok=True)
@@ -162,6 +160,12 @@ def _run_sphinx(strict: bool, root: Path) -> list[str]:
         print("\n".join(warned), end="\n" if warned else "")
         return []
     return [*(warned or log[-20:]), "The whole log: _build/site.log"]
+
+
+def _show_step(line: str) -> None:
+    step = _STEP.search(line)
+    if step and sys.stdout.isatty():
+        print(f"\r{step[1]}: {step[2]:>3} %", end="", flush=True)
 
 
 def _archive(html: Path) -> None:

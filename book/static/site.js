@@ -8,6 +8,11 @@
     arrow.setAttribute("aria-label", `Pages under ${name}`);
   }
 
+  // A hidden cell's summary has a text, and a label that hides it.
+  for (const summary of document.querySelectorAll("details.hide > summary")) {
+    summary.removeAttribute("aria-label");
+  }
+
   // The search field's label lacks the keys it shows (WCAG 2.5.3).
   for (const button of document.querySelectorAll(".search-button-field")) {
     button.removeAttribute("aria-label");
@@ -40,8 +45,10 @@
     }
   }
 
-  // A copy on disk does not hold the archive it came from.
+  // On disk: no archive beside the pages, and no reading of other pages for
+  // the search's excerpts, which browsers forbid there.
   if (location.protocol === "file:") {
+    DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
     document.querySelectorAll(".site-archive").forEach((part) => part.remove());
   }
 })();
