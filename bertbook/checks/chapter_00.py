@@ -13,7 +13,12 @@ import torch
 import transformers
 
 from bertbook import runtime
-from bertbook.checks.laboratory import Laboratory, Run
+from bertbook.checks.laboratory import (
+    Laboratory,
+    Run,
+    compare_same_seed,
+    compare_two_seeds,
+)
 from bertbook.checks.pretend import pretend_device, pretend_version
 from bertbook.checks.report import Wrong, exercise, score_of
 
@@ -112,55 +117,15 @@ def _one_run(answer: Any, seed: int) -> Run:
     return laboratory.run
 
 
-def _compare_same_seed(one: Run, two: Run) -> None:
-    """Say which source differed although the seed was the same."""
-    if one.weights != two.weights and one.dropout == two.dropout:
-        raise Wrong(
-            "With one seed the first weights differ, and what PyTorch draws"
-            " later agrees: the seed is set after the model was created."
-        )
-    if one.weights != two.weights or one.dropout != two.dropout:
-        raise Wrong(
-            "With one seed PyTorch's draws differ (first weights, dropout):"
-            " PyTorch was not seeded, and Python's `random.seed` does not"
-            " reach it."
-        )
-    if one.order != two.order:
-        raise Wrong(
-            "With one seed the examples come in another order: `train`"
-            " shuffles with Python's `random`, and that was not seeded."
-        )
-    if one.noise != two.noise:
-        raise Wrong(
-            "With one seed the noise differs: `train` draws it with NumPy,"
-            " and that was not seeded."
-        )
-
-
-def _compare_two_seeds(runs: dict[int, Run], one: int, two: int) -> None:
-    """Say which source drew the same under two seeds."""
-    for name, source in (
-        ("weights", "PyTorch"),
-        ("dropout", "PyTorch"),
-        ("order", "Python's `random`"),
-        ("noise", "NumPy"),
-    ):
-        if getattr(runs[one], name) == getattr(runs[two], name):
-            raise Wrong(
-                f"Seeds {one} and {two} give the same draws from {source}:"
-                " `seed` itself must reach it, and no fixed number."
-            )
-
-
 @exercise("00.2", "Make two runs equal")
 def run_with_seed(answer: Any) -> None:
     """Compare runs with one seed, and with two, source by source."""
     runs = {}
     for seed in (1, 2, 3, 20, 333):
         runs[seed] = _one_run(answer, seed)
-        _compare_same_seed(runs[seed], _one_run(answer, seed))
+        compare_same_seed(runs[seed], _one_run(answer, seed))
     for one, two in itertools.combinations(runs, 2):
-        _compare_two_seeds(runs, one, two)
+        compare_two_seeds(runs, one, two)
 
 
 Result = Callable[[str], float]

@@ -50,3 +50,43 @@ class Laboratory:
             [sum(self.run.weights), *self.run.noise, *self.run.dropout]
         )
         return self.result
+
+
+def compare_same_seed(one: Run, two: Run) -> None:
+    """Say which source differed although the seed was the same."""
+    if one.weights != two.weights and one.dropout == two.dropout:
+        raise Wrong(
+            "With one seed the first weights differ, and what PyTorch draws"
+            " later agrees: the seed is set after the model was created."
+        )
+    if one.weights != two.weights or one.dropout != two.dropout:
+        raise Wrong(
+            "With one seed PyTorch's draws differ (first weights, dropout):"
+            " PyTorch was not seeded, and Python's `random.seed` does not"
+            " reach it."
+        )
+    if one.order != two.order:
+        raise Wrong(
+            "With one seed the examples come in another order: `train`"
+            " shuffles with Python's `random`, and that was not seeded."
+        )
+    if one.noise != two.noise:
+        raise Wrong(
+            "With one seed the noise differs: `train` draws it with NumPy,"
+            " and that was not seeded."
+        )
+
+
+def compare_two_seeds(runs: dict[int, Run], one: int, two: int) -> None:
+    """Say which source drew the same under two seeds."""
+    for name, source in (
+        ("weights", "PyTorch"),
+        ("dropout", "PyTorch"),
+        ("order", "Python's `random`"),
+        ("noise", "NumPy"),
+    ):
+        if getattr(runs[one], name) == getattr(runs[two], name):
+            raise Wrong(
+                f"Seeds {one} and {two} give the same draws from {source}:"
+                " `seed` itself must reach it, and no fixed number."
+            )
