@@ -8,6 +8,10 @@ from pathlib import Path
 from tools.stop import Stop
 
 MEGABYTE = 1_000_000
+FULL = (
+    "The disk is full: make room and run the command again, it goes on "
+    "where it stopped."
+)
 
 
 def require_venv() -> None:
@@ -57,8 +61,7 @@ def diagnose(output: str) -> str:
 DIAGNOSES = (
     (
         ("No space left on device", "not enough space on the disk"),
-        "The disk is full: make room and run the command again, it goes on "
-        "where it stopped.",
+        FULL,
     ),
     (
         ("DO NOT MATCH THE HASHES",),

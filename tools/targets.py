@@ -1,11 +1,13 @@
 """The list of targets, and the way from a name to its code."""
 
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tools import environment
+from tools.machine import FULL
 from tools.stop import Stop
 
 
@@ -84,6 +86,11 @@ def main(arguments: Sequence[str]) -> int:
         return run(name, rest)
     except Stop as problem:
         print(problem, file=sys.stderr)
+        return 1
+    except OSError as problem:
+        if problem.errno != errno.ENOSPC:
+            raise
+        print(FULL, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped. Run the command again to go on.", file=sys.stderr)

@@ -1,12 +1,13 @@
 """What is missing on the machine, said in one line."""
 
+import errno
 import importlib.util
 import shutil
 from types import SimpleNamespace
 
 import pytest
 
-from tools import machine
+from tools import machine, targets
 from tools.stop import Stop
 
 
@@ -54,3 +55,12 @@ def test_failures_of_pip(output, says):
     message = machine.diagnose(output)
     assert says in message
     assert "\n" not in message
+
+
+def test_a_disk_that_fills_up_on_the_way(monkeypatch, capsys):
+    def fail(name, arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(targets, "run", fail)
+    assert targets.main(["book"]) == 1
+    assert capsys.readouterr().err == machine.FULL + "\n"
