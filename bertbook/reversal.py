@@ -14,15 +14,87 @@ from torch import Tensor, nn
 
 from bertbook.masks import padding_mask
 from bertbook.seq2seq import (
-    END,
-    START,
     Seq2Seq,
     Seq2SeqConfig,
+    check_source,
     greedy_decode,
 )
 
+ALPHABET = "abcdefghijklmnopqrstuvwxyz"
+START, END = 0, 1
+"""The ids of `<s>` and `</s>`, those of `Seq2SeqConfig`'s defaults; the
+symbols come after them."""
 IGNORED = -100
 """The label of a padded position: it carries no loss."""
+
+
+def symbols_of(config: Seq2SeqConfig) -> str:
+    """Return the letters that a vocabulary holds beside `<s>` and `</s>`.
+
+    Raises:
+        ValueError: if the vocabulary is larger than the alphabet, or its
+            special ids are not this module's.
+
+    >>> symbols_of(Seq2SeqConfig())
+    'abcdefghijklmn'
+    """
+    if (config.start_id, config.end_id) != (START, END):
+        raise ValueError(
+            f"start_id={config.start_id} and end_id={config.end_id}: strings"
+            f" are encoded with {START} and {END}"
+        )
+    if config.vocab_size > len(ALPHABET) + 2:
+        raise ValueError(
+            f"vocab_size is {config.vocab_size}: the alphabet has only"
+            f" {len(ALPHABET)} letters, and two ids are special"
+        )
+    return ALPHABET[: config.vocab_size - 2]
+
+
+def encode_strings(
+    strings: list[str], config: Seq2SeqConfig
+) -> tuple[Int[Tensor, "batch source"], Int[Tensor, " batch"]]:
+    """Turn strings into padded ids and their lengths.
+
+    Raises:
+        ValueError: for an empty list, an empty or too long string, or a
+            letter that is not one of the symbols.
+
+    >>> ids, lengths = encode_strings(["ab", "c"], Seq2SeqConfig())
+    >>> ids.tolist(), lengths.tolist()
+    ([[2, 3], [4, 1]], [2, 1])
+    """
+    if not strings:
+        raise ValueError("an empty list of strings: give at least one")
+    symbols = symbols_of(config)
+    for string in strings:
+        if unknown := set(string) - set(symbols):
+            raise ValueError(
+                f"{sorted(unknown)} in {string!r}: the symbols are {symbols!r}"
+            )
+    lengths = torch.tensor([len(string) for string in strings])
+    ids = torch.full((len(strings), int(lengths.max())), END)
+    for row, string in zip(ids, strings, strict=True):
+        row[: len(string)] = torch.tensor(
+            [symbols.index(letter) + 2 for letter in string], dtype=torch.long
+        )
+    check_source(ids, lengths, config)
+    return ids, lengths
+
+
+def decode_ids(token_ids: Int[Tensor, "batch target"]) -> list[str]:
+    """Turn rows of ids into strings, each cut at its first `</s>`.
+
+    >>> decode_ids(torch.tensor([[3, 2, 1, 1], [4, 1, 4, 4]]))
+    ['ba', 'c']
+    """
+    strings = []
+    for row in token_ids.tolist():
+        kept = row[: row.index(END)] if END in row else row
+        strings.append(
+            "".join("·" if i == START else ALPHABET[i - 2] for i in kept)
+        )
+    return strings
 
 
 class Batch(NamedTuple):

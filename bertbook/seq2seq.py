@@ -9,36 +9,44 @@ from torch import Tensor, nn
 from bertbook.attention import check_mask
 from bertbook.masks import padding_mask
 
-START, END = 0, 1
-"""The ids of `<s>` and `</s>`; the symbols come after them."""
-ALPHABET = "abcdefghijklmnopqrstuvwxyz"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Seq2SeqConfig:
-    """The sizes of an encoder–decoder and the longest source it accepts."""
+    """The sizes of an encoder–decoder and the longest source it accepts.
 
-    num_symbols: int = 14
+    The defaults are those of chapter 01: 14 symbols, `<s>` and `</s>`.
+
+    Attributes:
+        vocab_size: number of ids, the special ones included.
+        start_id: the id that every target begins with, `<s>`.
+        end_id: the id that ends a target, `</s>`.
+    """
+
+    vocab_size: int = 16
     d_embedding: int = 32
     d_hidden: int = 64
     d_attention: int = 32
     max_len: int = 64
+    start_id: int = 0
+    end_id: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse sizes that are not positive, and too large an alphabet."""
+        """Refuse sizes that are not positive, and ids out of range."""
+        special = ("start_id", "end_id")
         for name, value in vars(self).items():
-            if value < 1:
+            if name not in special and value < 1:
                 raise ValueError(f"{name} is {value}: it must be at least 1")
-        if self.num_symbols > len(ALPHABET):
+        for name in special:
+            if not 0 <= getattr(self, name) < self.vocab_size:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}: ids go from 0 to"
+                    f" {self.vocab_size - 1}"
+                )
+        if self.start_id == self.end_id:
             raise ValueError(
-                f"num_symbols is {self.num_symbols}: the alphabet has only"
-                f" {len(ALPHABET)} letters"
+                f"start_id and end_id are both {self.end_id}: the model"
+                " would end before its first symbol"
             )
-
-    @property
-    def vocab_size(self) -> int:
-        """The symbols, `<s>` and `</s>`."""
-        return self.num_symbols + 2
 
 
 def check_source(
@@ -69,52 +77,6 @@ def check_source(
             f"token id {bad[0].item()} is not in the vocabulary: ids go"
             f" from 0 to {config.vocab_size - 1}"
         )
-
-
-def encode_strings(
-    strings: list[str], config: Seq2SeqConfig
-) -> tuple[Int[Tensor, "batch source"], Int[Tensor, " batch"]]:
-    """Turn strings into padded ids and their lengths.
-
-    Raises:
-        ValueError: for an empty list, an empty or too long string, or a
-            letter that is not one of the symbols.
-
-    >>> ids, lengths = encode_strings(["ab", "c"], Seq2SeqConfig())
-    >>> ids.tolist(), lengths.tolist()
-    ([[2, 3], [4, 1]], [2, 1])
-    """
-    if not strings:
-        raise ValueError("an empty list of strings: give at least one")
-    symbols = ALPHABET[: config.num_symbols]
-    for string in strings:
-        if unknown := set(string) - set(symbols):
-            raise ValueError(
-                f"{sorted(unknown)} in {string!r}: the symbols are {symbols!r}"
-            )
-    lengths = torch.tensor([len(string) for string in strings])
-    ids = torch.full((len(strings), int(lengths.max())), END)
-    for row, string in zip(ids, strings, strict=True):
-        row[: len(string)] = torch.tensor(
-            [symbols.index(letter) + 2 for letter in string], dtype=torch.long
-        )
-    check_source(ids, lengths, config)
-    return ids, lengths
-
-
-def decode_ids(token_ids: Int[Tensor, "batch target"]) -> list[str]:
-    """Turn rows of ids into strings, each cut at its first `</s>`.
-
-    >>> decode_ids(torch.tensor([[3, 2, 1, 1], [4, 1, 4, 4]]))
-    ['ba', 'c']
-    """
-    strings = []
-    for row in token_ids.tolist():
-        kept = row[: row.index(END)] if END in row else row
-        strings.append(
-            "".join("·" if i == START else ALPHABET[i - 2] for i in kept)
-        )
-    return strings
 
 
 def gru_step(
@@ -310,12 +272,13 @@ def greedy_decode(
     check_source(source, lengths, model.config)
     states, hidden = model.encoder(model.embedding(source), lengths)
     mask = padding_mask(lengths, source.shape[1])
-    token_ids = source.new_full((len(source), 1), START)
+    end = model.config.end_id
+    token_ids = source.new_full((len(source), 1), model.config.start_id)
     written = []
     for _ in range(num_steps):
         inputs = model.embedding(token_ids)
         logits, hidden = model.decoder(inputs, hidden, states, mask)
         likeliest = logits.argmax(dim=-1)
-        token_ids = likeliest.masked_fill(token_ids == END, END)
+        token_ids = likeliest.masked_fill(token_ids == end, end)
         written.append(token_ids)
     return torch.cat(written, dim=1)

@@ -463,7 +463,7 @@ from bertbook.seq2seq import greedy_decode  # @show
 # %%
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from bertbook.seq2seq import decode_ids, encode_strings
+from bertbook.reversal import decode_ids, encode_strings
 
 source, source_lengths = encode_strings(["abcdefg", "hij"], config)
 print(source)

@@ -5,7 +5,11 @@ import torch
 
 from bertbook import reversal
 from bertbook.reversal import (
+    END,
     IGNORED,
+    START,
+    decode_ids,
+    encode_strings,
     random_batch,
     reversal_accuracy,
     reversal_batch,
@@ -13,17 +17,13 @@ from bertbook.reversal import (
     train_reversal,
 )
 from bertbook.seq2seq import (
-    END,
-    START,
     AttentionSeq2Seq,
     Seq2Seq,
     Seq2SeqConfig,
-    decode_ids,
-    encode_strings,
     greedy_decode,
 )
 
-ODD = Seq2SeqConfig(num_symbols=13, d_embedding=7, d_hidden=37, d_attention=11)
+ODD = Seq2SeqConfig(vocab_size=15, d_embedding=7, d_hidden=37, d_attention=11)
 each_model = pytest.mark.parametrize("build", [Seq2Seq, AttentionSeq2Seq])
 
 
@@ -76,7 +76,7 @@ def test_batches_that_cannot_be_drawn(count, low, high) -> None:
 
 @each_model
 def test_training_teaches_it_to_reverse(build) -> None:
-    config = Seq2SeqConfig(num_symbols=3)
+    config = Seq2SeqConfig(vocab_size=5)
     model = build(config)
     generator = torch.Generator().manual_seed(0)
     before = reversal_accuracy(model, 3, 99, generator)
@@ -131,3 +131,16 @@ def test_a_string_counts_only_with_its_end(
     one_wrong = drawn.labels.clone()
     one_wrong[:2, 1] = END
     assert measured(one_wrong) == (0.75, pytest.approx(22 / 24))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"vocab_size": 29}, "vocab_size is 29.* 26 letters"),
+        ({"start_id": 2}, "start_id=2 and end_id=1"),
+        ({"end_id": 5}, "start_id=0 and end_id=5"),
+    ],
+)
+def test_vocabularies_that_hold_no_letters(sizes, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        encode_strings(["ab"], Seq2SeqConfig(**sizes))

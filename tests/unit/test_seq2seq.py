@@ -8,23 +8,26 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from bertbook.masks import padding_mask
-from bertbook.reversal import random_batch, reversal_batch
-from bertbook.seq2seq import (
+from bertbook.reversal import (
     END,
     START,
+    decode_ids,
+    encode_strings,
+    random_batch,
+    reversal_batch,
+)
+from bertbook.seq2seq import (
     AttentionSeq2Seq,
     Seq2Seq,
     Seq2SeqConfig,
     additive_attention,
     check_source,
-    decode_ids,
-    encode_strings,
     greedy_decode,
     gru_step,
 )
 
 MODELS = [Seq2Seq, AttentionSeq2Seq]
-ODD = Seq2SeqConfig(num_symbols=13, d_embedding=7, d_hidden=37, d_attention=11)
+ODD = Seq2SeqConfig(vocab_size=15, d_embedding=7, d_hidden=37, d_attention=11)
 each_model = pytest.mark.parametrize("build", MODELS)
 
 
@@ -298,7 +301,10 @@ class TestFailures:
         [
             ({"d_hidden": 0}, "d_hidden is 0"),
             ({"max_len": -1}, "max_len is -1"),
-            ({"num_symbols": 27}, "num_symbols is 27.* 26 letters"),
+            ({"vocab_size": 0}, "vocab_size is 0"),
+            ({"start_id": 16}, "start_id is 16: ids go from 0 to 15"),
+            ({"end_id": -1}, "end_id is -1"),
+            ({"end_id": 0}, "both 0"),
         ],
     )
     def test_sizes_that_cannot_be(self, sizes, message) -> None:
@@ -338,3 +344,23 @@ class TestFailures:
     def test_an_id_behind_the_end_is_padding(self) -> None:
         source = torch.tensor([[2, 3, 99]])
         check_source(source, torch.tensor([2]), ODD)
+
+
+class TestAnotherVocabulary:
+    @each_model
+    def test_start_and_end_may_stand_anywhere(self, build) -> None:
+        config = Seq2SeqConfig(
+            vocab_size=4_001, start_id=4_000, end_id=37, d_hidden=7
+        )
+        model = build(config)
+        source = torch.tensor([[0, 1, 3_999], [5, 37, 0]])
+        lengths = torch.tensor([3, 1])
+        with torch.no_grad():
+            model.decoder.output.bias[37] = 100.0
+        written = greedy_decode(model, source, lengths, 5)
+        assert written.tolist() == [[37] * 5] * 2
+        with torch.no_grad():
+            model.decoder.output.bias[37] = -100.0
+        first = model(source, lengths, torch.full((2, 1), 4_000))
+        written = greedy_decode(model, source, lengths, 1)
+        assert torch.equal(written, first.argmax(-1))
