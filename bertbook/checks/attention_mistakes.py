@@ -1,0 +1,211 @@
+"""Name the mistake behind wrong weights or a wrong output, if known."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+CLOSE = 2e-3
+"""Three digits after the point are asked for; half a digit and some room."""
+
+
+def name_weights(weights: Tensor, scores: Tensor, d_k: int) -> str:
+    """Say which mistake gives these weights."""
+    root = math.sqrt(d_k)
+    known = {
+        "the weights are those of a division by d_k itself: the variance of"
+        " a score is d_k, its spread is another number.": (scores / d_k),
+        "the weights are those of a division by √512, the root of the"
+        " embedding's size: look up which size stands under the root.": (
+            scores / math.sqrt(512)
+        ),
+        "the weights are those of unscaled scores: the table has a line"
+        " between the score and the softmax.": scores,
+        "the weights are those of scores that were multiplied: scaling"
+        " brings them closer together.": scores * root,
+        "the weights are those of scaling twice.": scores / d_k / root,
+        "the larger score has the smaller weight: look at the sign in the"
+        " exponent, and at the order of what you return.": -scores / root,
+    }
+    for message, inputs in known.items():
+        if same_numbers(weights, inputs.softmax(0)):
+            return message
+    return _name_shares(weights, scores, root)
+
+
+def _name_shares(weights: Tensor, scores: Tensor, root: float) -> str:
+    """Say which mistake gives these weights, where no softmax does."""
+    if any(
+        same_numbers(weights, numbers / numbers.sum())
+        for numbers in (scores, scores / root, scores.abs())
+    ):
+        return (
+            "the weights are the scores divided by their sum: normalizing by"
+            " the sum is not softmax, something comes before it."
+        )
+    if same_numbers(weights, scores.softmax(0) / root):
+        return (
+            "the softmax stands before the scaling: the weights are scaled"
+            " instead of the scores, and no longer sum to 1."
+        )
+    total = weights.sum().item()
+    if abs(total - 1) > 0.01:
+        return (
+            f"your weights sum to {total:.3g}: what does a softmax divide by?"
+        )
+    if same_numbers(
+        weights.sort().values, (scores / root).softmax(0).sort().values
+    ):
+        return "the weights are right but in another order than the scores."
+    return (
+        "the weights sum to 1 but are not those of eq. 1: check the divisor"
+        " and the base of the powers, which is e."
+    )
+
+
+def same_numbers(one: Tensor, other: Tensor) -> bool:
+    """Tell whether numbers agree to three digits after the point."""
+    return torch.allclose(one, other, rtol=0, atol=CLOSE)
+
+
+def reference(
+    x: Tensor, source: Tensor, *matrices: Tensor, scale: float | None = None
+) -> Tensor:
+    """Compute attention with PyTorch's own function, in float64."""
+    to_query, to_key, to_value = (matrix.double() for matrix in matrices)
+    x, source = x.double(), source.double()
+    return F.scaled_dot_product_attention(
+        x @ to_query, source @ to_key, source @ to_value, scale=scale
+    )
+
+
+def name_mistake(
+    output: Tensor, expected: Tensor, inputs: list[Tensor]
+) -> str:
+    """Say which mistake gives this output."""
+    for message, other in _mistakes(inputs):
+        if output.shape == other.shape and torch.allclose(
+            output, other, rtol=1e-3, atol=1e-4
+        ):
+            return message
+    if output.shape != expected.shape:
+        return (
+            f"the output has the shape {tuple(output.shape)}: one row for"
+            " each row of x, as wide as a value."
+        )
+    row = int((output - expected).abs().amax(-1).argmax())
+    return (
+        f"row {row} is furthest from PyTorch's, by"
+        f" {(output - expected).abs().max():.2g}: compute that row's scores,"
+        " weights and mixture by hand, and compare each."
+    )
+
+
+def _mistakes(inputs: list[Tensor]) -> list[tuple[str, Tensor]]:
+    """Return what known mistakes give, each with what to look at."""
+    x, source, *matrices = (part.double() for part in inputs)
+    to_query, to_key, to_value = matrices
+    query, key, value = x @ to_query, source @ to_key, source @ to_value
+    d_k = key.shape[-1]
+    scores = query @ key.T
+    scaled = scores / math.sqrt(d_k)
+    weights = scaled.softmax(-1)
+    found = [
+        (
+            "you return the weights: they still have to mix the values.",
+            weights,
+        ),
+        (
+            "you return the scores: neither softmax nor values are in it.",
+            scaled,
+        ),
+        (
+            "the scores are not scaled: the factor 1/√d_k was hidden in the"
+            " listing's undefined function.",
+            scores.softmax(-1) @ value,
+        ),
+        (
+            "the scores are divided by d_k: the root is missing.",
+            (scores / d_k).softmax(-1) @ value,
+        ),
+        (
+            "the scores are divided by the root of the input's width, not of"
+            " d_k, the size of a key.",
+            (scores / math.sqrt(x.shape[1])).softmax(-1) @ value,
+        ),
+        (
+            "the softmax runs over the queries (the columns): the weights of"
+            " one query must sum to 1.",
+            scaled.softmax(0) @ value,
+        ),
+        (
+            "there is no softmax: scaled scores mix the values directly.",
+            scaled @ value,
+        ),
+        (
+            "the softmax of a single score is 1: it needs all scores of a"
+            " query at once.",
+            torch.ones_like(scaled) @ value,
+        ),
+        (
+            "the softmax stands at the end: it belongs before the values.",
+            (scaled @ value).softmax(-1),
+        ),
+        (
+            "only the last value of each row is left: the sum over the keys"
+            " starts anew each time.",
+            weights[:, -1:] * value[-1],
+        ),
+    ]
+    return found + _swapped(x, source, matrices) + _elementwise(inputs)
+
+
+def _swapped(
+    x: Tensor, source: Tensor, matrices: Sequence[Tensor]
+) -> list[tuple[str, Tensor]]:
+    """Return what attention from the wrong input gives."""
+    found: list[tuple[str, Tensor]] = []
+    if x.shape[1] != source.shape[1]:
+        return found
+    found.append(
+        (
+            "keys and values come from x: here source answers, this is"
+            " self-attention.",
+            reference(x, x, *matrices),
+        )
+    )
+    found.append(
+        (
+            "the queries come from source: x asks, and the output is as long"
+            " as x.",
+            reference(source, x, *matrices),
+        )
+    )
+    return found
+
+
+def _elementwise(inputs: list[Tensor]) -> list[tuple[str, Tensor]]:
+    """Return what `*` gives in the place of a product of matrices."""
+    x, source, *matrices = (part.double() for part in inputs)
+    query, key, value = (
+        part @ matrix
+        for part, matrix in zip((x, source, source), matrices, strict=True)
+    )
+    if not query.shape == key.shape == value.shape:
+        return []
+    scaled = query * key / math.sqrt(key.shape[-1])
+    each = query[:, None] * key / math.sqrt(key.shape[-1])
+    message = (
+        "`*` multiplies query and key element by element: a score is their"
+        " dot product, a single number for each pair."
+    )
+    outputs = [
+        scaled.softmax(-1) * value,
+        (each.softmax(1) * value).sum(1),
+        (each.softmax(-1) * value).sum(1),
+    ]
+    if len(x) == value.shape[0] == scaled.shape[1]:
+        outputs.append(scaled.softmax(-1) @ value)
+    return [(message, output) for output in outputs]
