@@ -5,6 +5,7 @@ import json
 import pytest
 from bertbook_site import facts, glossary, inject, pages, pictures, plans
 from bertbook_site.inject import Additions
+from docutils import nodes
 
 
 def markdown(text):
@@ -192,6 +193,13 @@ def test_glossary_takes_the_longest_term_as_a_word():
     assert glossary.pattern_of({}) is None
 
 
+def test_everyday_words_are_links_only_where_they_are_introduced():
+    introduced = nodes.emphasis("", "", nodes.Text("value"))
+    running = nodes.paragraph("", "", nodes.Text("value"))
+    assert glossary.is_introduced(introduced[0])
+    assert not glossary.is_introduced(running[0])
+
+
 def test_appendix_shows_each_entry_once():
     entry = {
         "id": "F-11",
@@ -208,3 +216,4 @@ def test_appendix_shows_each_entry_once():
     assert "## Chapter 02" in text
     assert "{cite:t}`vaswani2017`, §3.2.1" in text
     assert "chapter 07" in text
+    assert "## Chapter 07" not in text

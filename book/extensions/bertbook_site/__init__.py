@@ -61,6 +61,7 @@ def read_notebook(app: Sphinx, docname: str, text: str) -> str:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the events (Sphinx calls this)."""
     app.add_config_value("bertbook_solutions", True, "env", [bool])
+    app.add_config_value("bertbook_everyday_words", [], "env", [list])
     element.setup(app)
     app.connect("source-read", read_source)
     app.connect("doctree-read", pictures.describe)

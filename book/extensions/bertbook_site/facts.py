@@ -11,16 +11,14 @@ MARKER = "<!-- facts -->"
 
 def render(entries: list[dict[str, Any]]) -> str:
     """Return MyST Markdown: one section a chapter, one box an entry."""
-    chapters = sorted(
-        {number for entry in entries for number in chapters_of(entry)}
-    )
+    chapters = sorted({first_chapter(entry) for entry in entries})
     parts = []
     for chapter in chapters:
         parts.append(f"## Chapter {chapter}")
         parts += [
             render_entry(entry)
             for entry in entries
-            if chapters_of(entry)[:1] == [chapter]
+            if first_chapter(entry) == chapter
         ]
     return "\n\n".join(parts)
 
@@ -28,6 +26,11 @@ def render(entries: list[dict[str, Any]]) -> str:
 def chapters_of(entry: dict[str, Any]) -> list[str]:
     """Return the numbers of the chapters that show an entry."""
     return [str(number) for number in entry.get("chapters", [])]
+
+
+def first_chapter(entry: dict[str, Any]) -> str:
+    """Return the number of the chapter under which an entry stands."""
+    return chapters_of(entry)[0]
 
 
 def render_entry(entry: dict[str, Any]) -> str:

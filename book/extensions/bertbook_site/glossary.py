@@ -71,6 +71,11 @@ def pattern_of(terms: Terms) -> re.Pattern[str] | None:
     return re.compile(rf"(?<![\w-])({words})(s?)(?![\w-])", re.IGNORECASE)
 
 
+def is_introduced(text: nodes.Node) -> bool:
+    """Say whether a text is set off, as a term is where it first stands."""
+    return isinstance(text.parent, (nodes.emphasis, nodes.strong))
+
+
 def link(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Link the first use of each term on a chapter or exercise page."""
     terms = terms_of(app)
@@ -107,9 +112,10 @@ def _link_text(
 ) -> None:
     pieces: list[nodes.Node] = []
     place, content = 0, text.astext()
+    everyday = app.config.bertbook_everyday_words
     for found in pattern.finditer(content):
         key = found[1].casefold()
-        if key in used:
+        if key in used or (key in everyday and not is_introduced(text)):
             continue
         used.add(key)
         target, anchor, card, _ = terms[key]
