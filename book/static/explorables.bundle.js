@@ -61,9 +61,9 @@ return `“${query}” attends most to ${name(first)}${then}.`;
 const MAP_CSS = `
 .scroll{overflow-x:auto;padding:3px}
 th{font-weight:400;padding:0}
-thead th{height:6.2em;vertical-align:bottom;min-width:1.7rem}
-thead span{writing-mode:vertical-rl;transform:rotate(180deg);white-space:nowrap;max-height:6em;overflow:hidden;line-height:1.5rem}
-td{position:relative;padding:0;border:1px solid var(--line);height:1.7rem;min-width:1.7rem;cursor:pointer}
+thead th{height:6.2em;vertical-align:bottom;min-width:var(--cell)}
+thead span{writing-mode:vertical-rl;transform:rotate(180deg);white-space:nowrap;max-height:6em;overflow:hidden;line-height:var(--cell)}
+td{position:relative;padding:0;border:1px solid var(--line);height:1.7rem;min-width:var(--cell);cursor:pointer}
 td i{display:block;height:1.6rem;background:var(--ink)}
 .q{width:100%;border-color:transparent;text-align:right;white-space:nowrap;padding:0 .5rem;min-height:1.7rem;line-height:1.5}
 tr.on td{border-block:2px solid var(--warm)}
@@ -136,7 +136,8 @@ make("th", { scope: "row" }, this.buttons[index]),
 ...this.row(index).map((weight, column) =>
 make("td", { title: `${this.queries[index]} → ${this.keys[column]}: ${weight.toFixed(2)}` },
 make("i", { style: `opacity:${weight.toFixed(3)}` }), make("span", { class: "hide" }, weight.toFixed(2))))));
-return make("table", { "aria-label": this.name }, make("thead", {}, head), make("tbody", {}, ...this.rows));
+const cell = Math.max(1.05, Math.min(1.7, 30 / this.keys.length));
+return make("table", { "aria-label": this.name, style: `--cell:${cell.toFixed(2)}rem` }, make("thead", {}, head), make("tbody", {}, ...this.rows));
 }
 lines() {
 const space = "http://www.w3.org/2000/svg";

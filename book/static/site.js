@@ -45,6 +45,29 @@
     }
   }
 
+  // Paper is white: print in light colors, then return to the reader's.
+  const root = document.documentElement;
+  let chosen;
+  window.addEventListener("beforeprint", () => {
+    chosen = root.dataset.theme;
+    root.dataset.theme = "light";
+  });
+  window.addEventListener("afterprint", () => {
+    root.dataset.theme = chosen;
+  });
+
+  // A search for a term finds the glossary many times: say which term.
+  const results = document.getElementById("search-results");
+  if (results) {
+    new MutationObserver(() => {
+      const links = "a[href*='#term-']:not([data-term])";
+      for (const link of results.querySelectorAll(links)) {
+        link.dataset.term = link.hash.slice("#term-".length);
+        link.append(`: ${link.dataset.term.replaceAll("-", " ")}`);
+      }
+    }).observe(results, { childList: true, subtree: true });
+  }
+
   // On disk: no archive beside the pages, and no reading of other pages for
   // the search's excerpts, which browsers forbid there.
   if (location.protocol === "file:") {

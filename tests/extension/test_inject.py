@@ -63,6 +63,18 @@ def test_markdown_goes_to_the_end_of_its_section(heading, after, before):
         assert found[place + 1].startswith("## 2")
 
 
+def test_attention_map_leaves_its_script_to_the_site():
+    html = ["<attention-map a='1'>x</attention-map>\n", "<script>f()</script>"]
+    other = ["<p>y</p><script>g()</script>"]
+    outputs = [{"data": {"text/html": lines}} for lines in (html, other)]
+    notebook = {"cells": [code("show", *outputs)]}
+    inject.drop_scripts(notebook)
+    assert outputs[0]["data"]["text/html"] == (
+        "<attention-map a='1'>x</attention-map>\n"
+    )
+    assert outputs[1]["data"]["text/html"] == other
+
+
 def test_two_items_of_one_section_keep_their_order():
     notebook = chapter()
     pairs = [("Second", "ONE"), ("Second", "TWO")]

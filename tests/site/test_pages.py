@@ -71,3 +71,17 @@ def test_archive_holds_the_site(folder):
     with ZipFile(folder / "bertbook-site.zip") as archive:
         names = set(archive.namelist())
     assert {f"bertbook-site/{name}" for name in PAGES} <= names
+
+
+def test_dark_pages_print_in_light_colors(page, folder):
+    page.emulate_media(color_scheme="dark")
+    page.goto((folder / "book" / "setup.html").as_uri())
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    theme = "document.documentElement.dataset.theme"
+    page.evaluate(
+        "window.addEventListener('beforeprint',"
+        f" () => {{ window.printed = {theme}; }})"
+    )
+    page.pdf()
+    assert page.evaluate("window.printed") == "light"
+    assert page.evaluate(theme) == "dark"

@@ -41,6 +41,7 @@ def read_notebook(app: Sphinx, docname: str, text: str) -> str:
     """Return a notebook's JSON text with the site's own parts added."""
     root = Path(app.srcdir)
     notebook = inject.load(text)
+    inject.drop_scripts(notebook)
     pictures.remember(app, docname, notebook["cells"])
     if docname.startswith("chapters/"):
         additions = plans.chapter(root, docname)

@@ -12,6 +12,7 @@ from typing import Any
 Cell = dict[str, Any]
 
 _HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*\s*$")
+_SCRIPT = re.compile(r"<script>.*?</script>", re.S)
 _FENCE = re.compile(r"^\s*(```+|~~~+)")
 _NUMBER = re.compile(r"^[\d.]+\s*[·.:)–—-]?\s*")
 
@@ -46,6 +47,15 @@ def load(text: str) -> dict[str, Any]:
         if isinstance(cell["source"], list):
             cell["source"] = "".join(cell["source"])
     return notebook
+
+
+def drop_scripts(notebook: dict[str, Any]) -> None:
+    """Take the attention map's own script out: the site brings it along."""
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            html = "".join(output.get("data", {}).get("text/html", ""))
+            if "<attention-map" in html:
+                output["data"]["text/html"] = _SCRIPT.sub("", html)
 
 
 def dump(notebook: dict[str, Any]) -> str:
