@@ -186,6 +186,17 @@ def test_a_docstring_in_the_library_runs_nothing(built, no_kernel):
     assert everything(built) == before
 
 
+def test_without_running_old_outputs_stay_known_as_old(built, capsys):
+    edit(built, "bertbook/thing.py", "SCALE = 2", "SCALE = 3")
+    edit(built, f"chapters/{STEM}.py", "two?", "three?")
+
+    assert main(["--no-execute"], built) == 0
+    assert changed(capsys) == ALL[:1]
+    assert outputs(built, ALL[0]) == "42\n"
+    assert main([], built) == 0
+    assert outputs(built, ALL[0]) == "63\n"
+
+
 def test_without_running_new_code_is_refused(built, capsys):
     edit(built, f"chapters/{STEM}.py", "double(21)", "double(4)")
     before = everything(built)

@@ -45,9 +45,11 @@ def steps_of(book: Book, paths: list[Path], outcome: Outcome) -> list[Step]:
     return steps
 
 
-def write(one: Step, notebook: NotebookNode, outcome: Outcome) -> None:
+def write(
+    one: Step, notebook: NotebookNode, outcome: Outcome, *, ran: bool
+) -> None:
     """Seal and save a notebook, and note it where its file changed."""
-    ran_before = None if one.executes else one.before
+    ran_before = None if ran else one.before
     if save(seal(one.draft, notebook, ran_before), one.draft.path):
         outcome.written.append(one.draft.name)
 
@@ -68,7 +70,7 @@ def write_text(one: Step, outcome: Outcome) -> None:
     notebook = assemble(one.draft)
     if one.draft.runs and one.before is not None:
         keep_outputs(notebook, one.before)
-    write(one, notebook, outcome)
+    write(one, notebook, outcome, ran=False)
 
 
 def execute_steps(steps: list[Step], jobs: int, outcome: Outcome) -> None:
@@ -79,7 +81,7 @@ def execute_steps(steps: list[Step], jobs: int, outcome: Outcome) -> None:
 
     def done(draft: Draft, notebook: NotebookNode) -> None:
         clean(notebook, by_path[draft.path].before)
-        write(by_path[draft.path], notebook, outcome)
+        write(by_path[draft.path], notebook, outcome, ran=True)
 
     with tqdm(total=cells, unit="cell", desc="notebooks", leave=False) as bar:
         found = interruptible(run_all(work, jobs, bar.update, done))
