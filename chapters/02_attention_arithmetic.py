@@ -27,8 +27,11 @@ from datetime import date
 import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
 
 from bertbook import corpora, plotting
+from bertbook.attention import check_mask
 
 # %% [markdown]
 # ## The paper
@@ -129,7 +132,7 @@ for row, (word, key) in enumerate([("Machines", "k₂"), ("Thinking", "k₁")]):
     for place, (name, numbers, form) in enumerate(flow, start=1):
         ax.text(place, 1.6, name, ha="center", color=plotting.QUERY)
         ax.text(place, row, f"{numbers[1 - row]:{form}}", **middle)
-        end = (place + 0.75, row if place < 3 else 0.4 + 0.3 * row)
+        end = (place + 0.7, row) if place < 3 else (3.6, 0.4 + 0.3 * row)
         ax.annotate("", end, (place + 0.25, row), arrowprops=arrow)
 ax.text(4, 1.6, "mix", ha="center", color=plotting.QUERY)
 mixture = f"z₁ = {weights[0]:.2f} v₁\n+ {weights[1]:.2f} v₂"
@@ -476,6 +479,8 @@ claim(ratio, 20, 100_000, "times faster: matrices against loops")
 # each axis has a letter: `qd,kd->qk` multiplies along `d` and keeps `q` and
 # `k`. The three dots stand for further axes, such as a batch or heads.
 #
+# `Float[Tensor, "… query d_k"]` states a tensor's shape, axis by axis.
+# `check_mask` compares shapes, and says in words what does not fit.
 # Two things are new. A **mask** is a Boolean tensor that says which query
 # may attend to which key: True = may attend. A query that may attend to
 # nothing gets zeros. A **bias** is added to the scaled scores: chapter 05
@@ -721,7 +726,8 @@ plotting.show(
     ),
     alt="A grid of 28 by 28 attention weights, rows are queries, columns"
     " keys. In the row of making the brightest cell is the column of"
-    " difficult, about 0.48; more has about 0.18.",
+    " difficult, about 0.48; more has about 0.18. The whole column of"
+    " difficult is bright: is, in and spirit give it even more.",
 )  # fmt: skip
 
 # %% [markdown]
@@ -735,13 +741,21 @@ attention_map(
 )
 
 # %% [markdown]
-# Look at other heads before you believe this one. Much of the weight goes
-# to `[CLS]`, in a way that says little about language. A map shows where a
-# mixture comes from. It does not show what the model does with it. Chapter
-# 03 tests that.
+# Now look at the column of *difficult* in the picture, not at one cell. Three
+# other words, *is*, *in* and *spirit*, give it even more than *making* does.
+# This head likes the word, whoever asks. So much for “*making* found its
+# *difficult*”: we had searched for that cell, and forgot its neighbors.
+# In other heads much of the weight goes to `[CLS]`, in a way that says little
+# about language. A map shows where a mixture comes from. It does not show
+# what the model does with it. Chapter 03 tests that.
 
 # %%
-claim(real[..., 0].mean().item(), 0.35, 0.43, "mean weight given to [CLS]")
+column = real[layer, head, :, difficult]
+others = [tokens[i] for i in torch.nonzero(column > column[making])]
+print("more than making:", others)
+assert others == ["is", "in", "spirit"]
+claim(column.mean(), 0.1, 0.3, "mean weight given to difficult in this head")
+claim(real[..., 0].mean(), 0.35, 0.43, "mean given to [CLS], all heads")
 
 # %% [markdown]
 # ## Every pair: the cost
@@ -840,12 +854,14 @@ assert runs.shape == (3, 3, 2, 4)
 # %%
 mean = runs.mean(0)
 reach = (runs - mean).abs().amax(0)
-print("three seeds: mean ± the largest distance from it")
+print("largest weight, entropy, trace: mean of three seeds (± reach)")
 for i, size in enumerate((4, 64, 512)):
     for j, kind in enumerate(("raw", "scaled")):
-        print(f"d_k = {size}, {kind}")
-        for m, name in enumerate(("largest weight", "entropy", "trace")):
-            print(f"   {name} ≈ {mean[i, j, m]:.3f} ± ≈ {reach[i, j, m]:.3f}")
+        cells = [
+            f"{name} ≈ {mean[i, j, m]:.3f} (± ≈ {reach[i, j, m]:.3f})"
+            for m, name in enumerate(("weight", "entropy", "trace"))
+        ]
+        print(f"{size:>3} {kind:<6}", *cells)
 assert (reach[..., 0] < 0.02).all()
 
 # %% [markdown]
@@ -885,6 +901,7 @@ for panel, index, name in zip(panels, (0, 2), names, strict=True):
             panel, (4, 64, 512), runs[:, :, kind, index], label=label
         )
     panel.set(xscale="log", ylim=(0, 1), xlabel="$d_k$", ylabel=name)
+    panel.set_xticks((4, 64, 512), ("4", "64", "512"), minor=False)
 panels[0].legend()
 plotting.show(
     figure,

@@ -95,6 +95,8 @@ def name_mistake(
             f"the output has the shape {tuple(output.shape)}: one row for"
             " each row of x, as wide as a value."
         )
+    if behind := _name_weights_behind(output, inputs):
+        return behind
     row = int((output - expected).abs().amax(-1).argmax())
     return (
         f"row {row} is furthest from PyTorch's, by"
@@ -103,63 +105,107 @@ def name_mistake(
     )
 
 
+def _name_weights_behind(output: Tensor, inputs: list[Tensor]) -> str:
+    """Compute the weights that give this output, and say what they are.
+
+    It takes as many keys as a value has numbers: then the matrix of the
+    values can be inverted. Otherwise there is nothing to say.
+    """
+    x, source, to_query, to_key, to_value = (p.double() for p in inputs)
+    value = source @ to_value
+    if value.shape[0] != value.shape[1] or value.det().abs() < 1e-3:
+        return ""
+    weights = output @ value.inverse()
+    total = weights.sum(-1)
+    if (total - 1).abs().max() > 0.01:
+        return (
+            "the weights behind your output do not sum to 1: row 0 has"
+            f" {total[0]:.3g}."
+        )
+    if weights.max() > 0.999 and weights.sort().values[:, :-1].max() < 1e-3:
+        return "one value is picked in each row: softmax mixes, argmax picks."
+    if weights.triu(1).abs().max() < 1e-3:
+        return "a causal mask is set: here every query meets every key."
+    if weights.std(-1).max() < 1e-3:
+        return "all weights are equal: the scores play no part in them."
+    return _name_divisor(weights, x @ to_query @ (source @ to_key).T)
+
+
+def _name_divisor(weights: Tensor, scores: Tensor) -> str:
+    """Find the number by which these scores were divided, if one was."""
+    powers = weights.clamp_min(1e-12).log()
+    powers, scores = (p - p.mean(-1, keepdim=True) for p in (powers, scores))
+    slope = (powers * scores).sum() / scores.square().sum()
+    if (powers - slope * scores).abs().max() > 0.01:
+        return ""
+    return (
+        f"the weights are those of scores divided by {1 / slope:.3g}: which"
+        " size of these does the divisor come from?"
+    )
+
+
 def _mistakes(inputs: list[Tensor]) -> list[tuple[str, Tensor]]:
     """Return what known mistakes give, each with what to look at."""
     x, source, *matrices = (part.double() for part in inputs)
     to_query, to_key, to_value = matrices
     query, key, value = x @ to_query, source @ to_key, source @ to_value
-    d_k = key.shape[-1]
-    scores = query @ key.T
-    scaled = scores / math.sqrt(d_k)
-    weights = scaled.softmax(-1)
-    found = [
-        (
-            "you return the weights: they still have to mix the values.",
-            weights,
+    return (
+        _wrong_scale(query, key, value, x.shape[1])
+        + _wrong_softmax(query, key, value)
+        + _swapped(x, source, matrices)
+        + _elementwise(query, key, value)
+    )
+
+
+def _wrong_scale(
+    query: Tensor, key: Tensor, value: Tensor, width: int
+) -> list[tuple[str, Tensor]]:
+    """Return what other divisors than the root of d_k give."""
+    scores, d_k = query @ key.T, key.shape[-1]
+    divisors = {
+        "the scores are not scaled: the factor 1/√d_k was hidden in the"
+        " listing's undefined function.": 1.0,
+        "the scores are divided by d_k: the root is missing.": d_k,
+        "the scores are divided by the root of the input's width, not of"
+        " d_k, the size of a key.": math.sqrt(width),
+        "the scores are multiplied by √d_k: they have to shrink.": (
+            1 / math.sqrt(d_k)
         ),
-        (
-            "you return the scores: neither softmax nor values are in it.",
-            scaled,
-        ),
-        (
-            "the scores are not scaled: the factor 1/√d_k was hidden in the"
-            " listing's undefined function.",
-            scores.softmax(-1) @ value,
-        ),
-        (
-            "the scores are divided by d_k: the root is missing.",
-            (scores / d_k).softmax(-1) @ value,
-        ),
-        (
-            "the scores are divided by the root of the input's width, not of"
-            " d_k, the size of a key.",
-            (scores / math.sqrt(x.shape[1])).softmax(-1) @ value,
-        ),
-        (
-            "the softmax runs over the queries (the columns): the weights of"
-            " one query must sum to 1.",
-            scaled.softmax(0) @ value,
-        ),
-        (
-            "there is no softmax: scaled scores mix the values directly.",
-            scaled @ value,
-        ),
-        (
-            "the softmax of a single score is 1: it needs all scores of a"
-            " query at once.",
-            torch.ones_like(scaled) @ value,
-        ),
-        (
-            "the softmax stands at the end: it belongs before the values.",
-            (scaled @ value).softmax(-1),
-        ),
-        (
-            "only the last value of each row is left: the sum over the keys"
-            " starts anew each time.",
-            weights[:, -1:] * value[-1],
-        ),
+    }
+    return [
+        (message, (scores / divisor).softmax(-1) @ value)
+        for message, divisor in divisors.items()
     ]
-    return found + _swapped(x, source, matrices) + _elementwise(inputs)
+
+
+def _wrong_softmax(
+    query: Tensor, key: Tensor, value: Tensor
+) -> list[tuple[str, Tensor]]:
+    """Return what comes out if softmax or mixture go wrong."""
+    scaled = query @ key.T / math.sqrt(key.shape[-1])
+    weights = scaled.softmax(-1)
+    outputs = {
+        "you return the weights: they still have to mix the values.": weights,
+        "you return the scores: neither softmax nor values are in it.": scaled,
+        "the softmax runs over the queries (the columns): the weights of one"
+        " query must sum to 1.": scaled.softmax(0) @ value,
+        "there is no softmax: scaled scores mix the values directly.": (
+            scaled @ value
+        ),
+        "the softmax of a single score is 1: it needs all scores of a query"
+        " at once.": torch.ones_like(scaled) @ value,
+        "the softmax stands at the end: it belongs before the values.": (
+            (scaled @ value).softmax(-1)
+        ),
+        "only the last value of each row is left: the sum over the keys"
+        " starts anew each time.": weights[:, -1:] * value[-1],
+    }
+    if len(query) == len(key):
+        outputs |= {
+            "the keys ask and the queries answer: a row of weights belongs to"
+            " a query.": scaled.T.softmax(-1) @ value,
+        }
+    return list(outputs.items())
 
 
 def _swapped(
@@ -186,17 +232,14 @@ def _swapped(
     return found
 
 
-def _elementwise(inputs: list[Tensor]) -> list[tuple[str, Tensor]]:
+def _elementwise(
+    query: Tensor, key: Tensor, value: Tensor
+) -> list[tuple[str, Tensor]]:
     """Return what `*` gives in the place of a product of matrices."""
-    x, source, *matrices = (part.double() for part in inputs)
-    query, key, value = (
-        part @ matrix
-        for part, matrix in zip((x, source, source), matrices, strict=True)
-    )
     if not query.shape == key.shape == value.shape:
         return []
-    scaled = query * key / math.sqrt(key.shape[-1])
-    each = query[:, None] * key / math.sqrt(key.shape[-1])
+    root = math.sqrt(key.shape[-1])
+    scaled, each = query * key / root, query[:, None] * key / root
     message = (
         "`*` multiplies query and key element by element: a score is their"
         " dot product, a single number for each pair."
@@ -206,6 +249,4 @@ def _elementwise(inputs: list[Tensor]) -> list[tuple[str, Tensor]]:
         (each.softmax(1) * value).sum(1),
         (each.softmax(-1) * value).sum(1),
     ]
-    if len(x) == value.shape[0] == scaled.shape[1]:
-        outputs.append(scaled.softmax(-1) @ value)
     return [(message, output) for output in outputs]

@@ -132,9 +132,9 @@ def by_sdpa(x, source, w_query, w_key, w_value):
 
 
 def by_einsum(x, source, w_query, w_key, w_value):
-    query = torch.einsum("ni,id->nd", x, w_query)
-    key = torch.einsum("mi,id->md", source, w_key)
-    scores = torch.einsum("nd,md->nm", query, key) * key.shape[-1] ** -0.5
+    query = torch.einsum("ni,ik->nk", x, w_query)
+    key = torch.einsum("mi,ik->mk", source, w_key)
+    scores = torch.einsum("nk,mk->nm", query, key) * key.shape[-1] ** -0.5
     weights = torch.exp(scores - scores.amax(1, keepdim=True))
     weights = weights / weights.sum(1, keepdim=True)
     return torch.einsum("nm,mi,iv->nv", weights, source, w_value)
@@ -394,6 +394,44 @@ WRONG = {
         "ignores the source": (only_x, "self-attention"),
         "the source asks": (source_asks, "queries come from source"),
         "no transpose": (not_transposed, "row \\d+ is furthest|PyTorch stops"),
+        "multiplies by √d_k": (
+            changed(
+                lambda q, k, v: (q @ k.T * k.shape[-1] ** 0.5).softmax(-1) @ v
+            ),
+            "have to shrink",
+        ),
+        "divides by the root of d_v": (
+            changed(
+                lambda q, k, v: (q @ k.T / v.shape[-1] ** 0.5).softmax(-1) @ v
+            ),
+            "divided by 2.65",
+        ),
+        "softmax before scaling": (
+            changed(
+                lambda q, k, v: (q @ k.T).softmax(-1) / k.shape[-1] ** 0.5 @ v
+            ),
+            "do not sum to 1",
+        ),
+        "picks one value": (
+            changed(lambda q, k, v: v[(q @ k.T).argmax(-1)]),
+            "argmax picks",
+        ),
+        "a causal mask": (
+            changed(
+                lambda q, k, v: F.scaled_dot_product_attention(
+                    q, k, v, is_causal=True
+                )
+            ),
+            "causal",
+        ),
+        "the keys ask": (
+            changed(lambda q, k, v: weights_of(k, q) @ v),
+            "keys ask",
+        ),
+        "the mean of the values": (
+            changed(lambda q, k, v: v.mean(0).expand(len(q), -1)),
+            "all weights are equal",
+        ),
         "query and key matrices swapped": (
             swapped_matrices,
             "row \\d+ is furthest",
@@ -444,7 +482,7 @@ WRONG = {
         ),
         "not itself": (
             lambda n, h, layers: n * (n - 1) * h * layers,
-            "times the number of scores",
+            "times the scores",
         ),
         "heads squared": (
             lambda n, h, layers: n * n * h * h * layers,
