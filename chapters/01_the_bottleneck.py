@@ -924,6 +924,11 @@ assert layers_to_link(256, 3, 3) == 6
 # The logarithm there is for dilated convolutions; with kernels side by side
 # it is $O(n/k)$ (their §4).
 #
+# One step between any two positions has a price. What a position receives is
+# an average over all it looks at, and an average blurs: the paper calls this
+# *reduced effective resolution* (§2). Several attention heads counter it, in
+# chapter 03.
+#
 # > **Reading box: making the steps cheaper.** Two lines of work made
 # > recurrent networks faster without changing their order.
 # > Kuchaiev and Ginsburg (2017) *factorize* the large matrix of a step into
@@ -1002,8 +1007,8 @@ plotting.show(
 #
 # ### A verb that waits
 #
-# English puts the verb between subject and object (SVO). German clauses,
-# Japanese and Turkish put it last (SOV).
+# English puts the verb between subject and object (SVO). Japanese and Turkish
+# put it last (SOV), and so do German subordinate clauses.
 # We build sentences of a small grammar in both orders, with clauses inside
 # clauses: *s2 v2 (s1 v1 (s0 v0 o))*.
 #

@@ -164,8 +164,8 @@ def look_back_mistake(answer: LookBack) -> str:
     experiments: list[Finding] = [
         _changes_with_the_future,
         _does_not_average,
-        _changes_with_padding,
         _changes_with_order,
+        _changes_with_padding,
         _leaves_a_part_out,
     ]
     for experiment in experiments:

@@ -163,6 +163,17 @@ def look_at_the_last_decoder_state(decoder, outputs, states, mask):
     return masked(scores_of(decoder, last, states), mask).softmax(-1) @ states
 
 
+def look_at_the_decoders_past(decoder, outputs, states, mask):
+    scores = scores_of(decoder, outputs, outputs)
+    past = torch.ones(scores.shape[1:]).tril().bool()
+    return scores.masked_fill(~past, -1e9).softmax(-1) @ outputs
+
+
+def look_scaled(decoder, outputs, states, mask):
+    scores = scores_of(decoder, outputs, states) / outputs.shape[-1] ** 0.5
+    return masked(scores, mask).softmax(-1) @ states
+
+
 def look_with_shared_weights(decoder, outputs, states, mask):
     return (
         masked(scores_of(decoder, outputs, states), mask).softmax(1) @ states
@@ -379,6 +390,17 @@ WRONG = {
             look_by_place,
             "copies states .* by their place",
         ),
+        "copies the source with its padding": (
+            lambda decoder, outputs, states, mask: states.flip(1)[
+                :, : outputs.shape[1]
+            ],
+            "by their place",
+        ),
+        "scores divided as in chapter 02": (
+            look_scaled,
+            "not those of the formula",
+        ),
+        "the decoder's past": (look_at_the_decoders_past, "not the source's"),
         "the last source state": (look_at_the_last, "by their place"),
         "the mask after the softmax": (
             look_with_mask_after_softmax,
