@@ -36,7 +36,7 @@ def torch_notice(present: str, constraints: str) -> str:
     if ACCEPTED.fullmatch(present):
         return (
             f"Installing the rest beside PyTorch {present}, which stays "
-            f"(about 400 MB to download, 1.2 GB on disk)"
+            f"(at most 450 MB to download, 1.5 GB on disk)"
         )
     pinned = re.search(r"^torch==(\S+)", constraints, re.MULTILINE)
     version = pinned.group(1) if pinned else "2.13"
