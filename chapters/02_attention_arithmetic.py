@@ -854,14 +854,15 @@ assert runs.shape == (3, 3, 2, 4)
 # %%
 mean = runs.mean(0)
 reach = (runs - mean).abs().amax(0)
-print("largest weight, entropy, trace: mean of three seeds (± reach)")
+print("largest weight, entropy, trace: mean of three seeds ± reach")
 for i, size in enumerate((4, 64, 512)):
     for j, kind in enumerate(("raw", "scaled")):
         cells = [
-            f"{name} ≈ {mean[i, j, m]:.3f} (± ≈ {reach[i, j, m]:.3f})"
+            f"{name} ≈ {mean[i, j, m]:.3f} ± ≈ {reach[i, j, m]:.3f}"
             for m, name in enumerate(("weight", "entropy", "trace"))
         ]
-        print(f"{size:>3} {kind:<6}", *cells)
+        print(f"d_k = {size}, {kind}: {cells[0]}")
+        print("   ", *cells[1:])
 assert (reach[..., 0] < 0.02).all()
 
 # %% [markdown]
@@ -1025,8 +1026,8 @@ def attention(X in):
 
 # %% [markdown]
 # A **bug hunt**: run it, read the complaint, repair one defect, run again.
-# Every repair is a piece of text and what replaces it. The numbers are those
-# of the box above.
+# Every repair is a piece of text and what replaces it. The names are those of
+# the box above.
 
 # %%
 CREATE = """

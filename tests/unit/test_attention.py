@@ -12,6 +12,7 @@ from transformers import BertConfig
 from transformers.models.bert.modeling_bert import BertSelfAttention
 
 from bertbook.attention import (
+    KeyValueCache,
     MultiHeadAttention,
     check_mask,
     fused_attention,
@@ -347,6 +348,28 @@ def test_dropout_acts_in_training_alone(ask):
         assert torch.allclose(weights.sum(-1), torch.ones(1, 3, 7))
     attention.eval()
     assert torch.equal(attention(x)[0], attention(x)[0])
+
+
+# Cache
+
+
+def test_token_by_token_behind_a_cache_equals_one_pass():
+    attention, x = MultiHeadAttention(12, 3), draw(2, 7, 12)
+    whole, _ = attention(x, mask=causal_mask(7)[None])
+    cache = KeyValueCache()
+    steps = [attention(x[:, i : i + 1], cache=cache)[0] for i in range(7)]
+    assert len(cache) == 7
+    assert torch.allclose(torch.cat(steps, 1), whole, atol=1e-6)
+
+
+def test_a_cached_source_is_projected_once():
+    attention = MultiHeadAttention(12, 3)
+    x, source = draw(2, 7, 12), draw(2, 13, 12)
+    cache = KeyValueCache()
+    first, _ = attention(x, source, cache=cache)
+    again, _ = attention(x, torch.zeros_like(source), cache=cache)
+    assert len(cache) == 13
+    assert torch.equal(first, again)
 
 
 # Gradients
