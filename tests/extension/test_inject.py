@@ -75,6 +75,22 @@ def test_attention_map_leaves_its_script_to_the_site():
     assert outputs[1]["data"]["text/html"] == other
 
 
+def test_only_the_code_of_a_long_drawing_is_folded():
+    def cell(lines, *kinds):
+        outputs = [{"data": dict.fromkeys(kinds, "…")}]
+        source = "\n".join(["draw()"] * lines)
+        return {"source": source, "metadata": {}, "outputs": outputs}
+
+    cells = [
+        cell(12, "image/png", "text/plain"),
+        cell(3, "image/png"),
+        cell(12, "text/plain"),
+    ]
+    inject.fold_drawings({"cells": cells})
+    tags = [cell["metadata"].get("tags") for cell in cells]
+    assert tags == [["hide-input"], None, None]
+
+
 def test_two_items_of_one_section_keep_their_order():
     notebook = chapter()
     pairs = [("Second", "ONE"), ("Second", "TWO")]

@@ -42,6 +42,7 @@ def read_notebook(app: Sphinx, docname: str, text: str) -> str:
     root = Path(app.srcdir)
     notebook = inject.load(text)
     inject.drop_scripts(notebook)
+    inject.fold_drawings(notebook)
     pictures.remember(app, docname, notebook["cells"])
     if docname.startswith("chapters/"):
         additions = plans.chapter(root, docname)

@@ -15,6 +15,7 @@ _HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*\s*$")
 _SCRIPT = re.compile(r"<script>.*?</script>", re.S)
 _FENCE = re.compile(r"^\s*(```+|~~~+)")
 _NUMBER = re.compile(r"^[\d.]+\s*[·.:)–—-]?\s*")
+_LONG_DRAWING = 8
 
 
 @dataclass(kw_only=True)
@@ -56,6 +57,17 @@ def drop_scripts(notebook: dict[str, Any]) -> None:
             html = "".join(output.get("data", {}).get("text/html", ""))
             if "<attention-map" in html:
                 output["data"]["text/html"] = _SCRIPT.sub("", html)
+
+
+def fold_drawings(notebook: dict[str, Any]) -> None:
+    """Fold the code of a figure that is longer than the text around it."""
+    for cell in notebook["cells"]:
+        drawn = any(
+            "image/png" in output.get("data", {})
+            for output in cell.get("outputs", [])
+        )
+        if drawn and cell["source"].count("\n") >= _LONG_DRAWING:
+            cell["metadata"].setdefault("tags", []).append("hide-input")
 
 
 def dump(notebook: dict[str, Any]) -> str:
