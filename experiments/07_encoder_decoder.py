@@ -1,0 +1,265 @@
+"""Train the translators of chapter 07, a row per model and seed.
+
+nice -n 10 python experiments/07_encoder_decoder.py
+
+Three settings: `toy`, the word-order task that the chapter runs again live;
+`sweep`, short runs that choose a learning rate for each model on the dev
+verses; `verses`, King James to modern English. Each finished run is saved to
+results/07_encoder_decoder.json, and a killed run goes on from there
+(`--fresh` starts again).
+"""
+
+import argparse
+import itertools
+import multiprocessing
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from functools import cache
+from typing import Any
+
+import sacrebleu
+import torch
+from tokenizers import Tokenizer
+
+from bertbook import corpora, word_order
+from bertbook.attention import MultiHeadAttention
+from bertbook.blocks import PreNormAdd
+from bertbook.corpora import Pair, Splits
+from bertbook.runtime import load_results, save_results, seed_everything
+from bertbook.seq2seq import AttentionSeq2Seq, Seq2Seq, Seq2SeqConfig
+from bertbook.transformer import Transformer, TransformerConfig
+from bertbook.translation import (
+    END_ID,
+    START_ID,
+    Example,
+    TrainingConfig,
+    Translator,
+    train_translator,
+    train_vocabulary,
+    translate,
+)
+
+STEM = "07_encoder_decoder"
+VOCAB_SIZE, MAX_LEN = 2_000, 96
+TRAINING = TrainingConfig(num_steps=1_200, batch_size=32, half=True)
+SWEEP_STEPS = 150
+RATES = (1e-3, 3e-3)
+TOY = TrainingConfig(num_steps=400, batch_size=64, learning_rate=3e-3)
+TOY_PAIRS = (4_000, 500)
+EDGES = (5, 8, 11, 14, 17, 20)
+"""Bins of the source's length: up to 5 words, 6 to 8, and so on."""
+SAMPLES = (3, 200, 400, 600, 800)
+MODELS = ("Transformer", "GRU", "GRU with attention")
+TOYS = ("Transformer", "Transformer, leaking mask")
+Job = tuple[str, str, int, float]
+
+
+def build(name: str) -> Translator:
+    """Return an untrained model; all three have 0.92 million parameters."""
+    if name == "Transformer":
+        config = TransformerConfig(
+            vocab_size=VOCAB_SIZE,
+            d_model=128,
+            num_heads=4,
+            d_ff=256,
+            num_layers=2,
+            dropout=0.1,
+            max_len=MAX_LEN,
+        )
+        return Transformer(config, MultiHeadAttention, PreNormAdd)
+    plain = name == "GRU"
+    kind = Seq2Seq if plain else AttentionSeq2Seq
+    return kind(
+        Seq2SeqConfig(
+            vocab_size=VOCAB_SIZE,
+            d_embedding=128,
+            d_hidden=173 if plain else 118,
+            d_attention=64,
+            max_len=MAX_LEN,
+            start_id=START_ID,
+            end_id=END_ID,
+        )
+    )
+
+
+def build_toy(name: str) -> Transformer:
+    """Return an untrained toy Transformer, with or without the leak."""
+    config = TransformerConfig(
+        vocab_size=len(word_order.WORDS),
+        d_model=32,
+        num_heads=4,
+        d_ff=64,
+        num_layers=1,
+        dropout=0.0,
+        max_len=16,
+    )
+    leaking = name != "Transformer"
+    return (word_order.LeakyTransformer if leaking else Transformer)(config)
+
+
+def bleu_chrf(
+    outputs: Sequence[str], pairs: Sequence[Pair]
+) -> dict[str, float]:
+    """Return corpus BLEU and chrF, both from 0 to 100."""
+    references = [[pair.target for pair in pairs]]
+    return {
+        "bleu": sacrebleu.corpus_bleu(outputs, references).score,
+        "chrf": sacrebleu.corpus_chrf(outputs, references).score,
+    }
+
+
+def by_length(
+    outputs: Sequence[str], pairs: Sequence[Pair]
+) -> dict[str, list[float]]:
+    """Return the same scores for each bin of source lengths."""
+    found: dict[str, list[float]] = {"bleu": [], "chrf": [], "verses": []}
+    for low, high in itertools.pairwise((0, *EDGES)):
+        chosen = [
+            (output, pair)
+            for output, pair in zip(outputs, pairs, strict=True)
+            if low < len(pair.source.split()) <= high
+        ]
+        part = bleu_chrf([o for o, _ in chosen], [p for _, p in chosen])
+        found["bleu"].append(part["bleu"])
+        found["chrf"].append(part["chrf"])
+        found["verses"].append(len(chosen))
+    return found
+
+
+@cache
+def prepare() -> tuple[Splits, Tokenizer, list[Example]]:
+    """Return the pairs, the subwords of the training pairs, and their ids."""
+    splits = corpora.translation_splits()
+    texts = (text for pair in splits.train for text in pair)
+    tokenizer = train_vocabulary(texts, VOCAB_SIZE)
+    examples = [
+        Example(tokenizer.encode(p.source).ids, tokenizer.encode(p.target).ids)
+        for p in splits.train
+    ]
+    return splits, tokenizer, examples
+
+
+def write(
+    model: Translator, tokenizer: Tokenizer, pairs: Sequence[Pair]
+) -> list[str]:
+    """Translate the sources of some pairs."""
+    sources = [tokenizer.encode(pair.source).ids for pair in pairs]
+    written = translate(model, sources, max_len=64)
+    return [tokenizer.decode(ids) for ids in written]
+
+
+def run_verses(job: Job) -> dict[str, Any]:
+    """Train one model on the verses and measure it; a sweep is shorter."""
+    setting, name, seed, rate = job
+    splits, tokenizer, examples = prepare()
+    training = replace(TRAINING, learning_rate=rate)
+    if setting == "sweep":
+        training = replace(training, num_steps=SWEEP_STEPS)
+    generator = seed_everything(seed)
+    model = build(name)
+    losses = train_translator(model, examples, training, generator)
+    held_out = splits.dev if setting == "sweep" else splits.test
+    outputs = write(model, tokenizer, held_out)
+    row = {
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "training": asdict(training),
+        "pairs": [len(part) for part in splits],
+        "losses": [
+            sum(losses[i : i + 50]) / 50 for i in range(0, len(losses), 50)
+        ],
+        **bleu_chrf(outputs, held_out),
+    }
+    if setting == "verses":
+        row["by_length"] = by_length(outputs, held_out)
+        row["samples"] = [[*held_out[i], outputs[i]] for i in SAMPLES]
+    return row
+
+
+def run_toy(job: Job) -> dict[str, Any]:
+    """Train one toy Transformer and measure it in both ways."""
+    _, name, seed, _ = job
+    generator = seed_everything(seed)
+    train, test = word_order.draw_pairs(*TOY_PAIRS, generator)
+    model = build_toy(name)
+    examples = word_order.to_examples(train)
+    losses = train_translator(model, examples, TOY, generator)
+    found = word_order.score(model, test)
+    return {
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "training": asdict(TOY),
+        "last_loss": sum(losses[-20:]) / 20,
+        **found._asdict(),
+    }
+
+
+def run(job: Job) -> dict[str, Any]:
+    """Do one job and describe it in a row."""
+    torch.set_num_threads(1)
+    started = time.process_time()
+    row = run_toy(job) if job[0] == "toy" else run_verses(job)
+    names = ("setting", "model", "seed", "rate")
+    seconds = round(time.process_time() - started, 1)
+    return dict(zip(names, job, strict=True)) | row | {"cpu_seconds": seconds}
+
+
+def copied() -> dict[str, Any]:
+    """Score the baseline that hands the source back unchanged."""
+    pairs = corpora.translation_splits().test
+    outputs = [pair.source for pair in pairs]
+    lengths = by_length(outputs, pairs)
+    found = {**bleu_chrf(outputs, pairs), "by_length": lengths}
+    return {"setting": "copy", "edges": EDGES, **found}
+
+
+def identity(row: dict[str, Any]) -> Job:
+    """Return the job a row belongs to."""
+    return row["setting"], row["model"], row["seed"], row["rate"]
+
+
+def best_rate(rows: list[dict[str, Any]], name: str) -> float:
+    """Return the rate with which the sweep's dev chrF was highest."""
+    swept = [
+        row
+        for row in rows
+        if (row["setting"], row.get("model")) == ("sweep", name)
+    ]
+    return max(swept, key=lambda row: row["chrf"])["rate"]
+
+
+def run_all(jobs: list[Job], rows: list[dict[str, Any]]) -> None:
+    """Run the jobs that have no row yet, two at a time, saving each."""
+    done = [identity(row) for row in rows if row["setting"] != "copy"]
+    missing = [job for job in jobs if job not in done]
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(2) as pool:
+        for row in pool.imap_unordered(run, missing):
+            rows.append(row)
+            save_results(STEM, rows)
+            shown = {k: v for k, v in row.items() if not isinstance(v, list)}
+            print({k: v for k, v in shown.items() if k != "training"})
+
+
+def main() -> None:
+    """Run what has no row yet."""
+    parser = argparse.ArgumentParser(description="Train the translators.")
+    parser.add_argument("--fresh", action="store_true")
+    arguments = parser.parse_args()
+    rows: list[dict[str, Any]] = []
+    if not arguments.fresh:
+        try:
+            rows = load_results(STEM)["rows"]
+        except ValueError:
+            print("no earlier results: starting")
+    if not any(row["setting"] == "copy" for row in rows):
+        rows.append(copied())
+    run_all([("toy", n, s, 3e-3) for s in range(5) for n in TOYS], rows)
+    run_all([("sweep", n, 100, r) for r in RATES for n in MODELS], rows)
+    rates = {name: best_rate(rows, name) for name in MODELS}
+    run_all(
+        [("verses", n, s, rates[n]) for s in range(3) for n in MODELS], rows
+    )
+
+
+if __name__ == "__main__":
+    main()
