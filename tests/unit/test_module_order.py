@@ -20,10 +20,10 @@ ORDER = [
     name
     for row in (
         "runtime plotting corpora",
-        "attention masks",
+        "attention heads masks",
         "seq2seq reversal",
         "tokenization embeddings positions",
-        "blocks transformer",
+        "blocks transformer translation word_order",
         "bert roberta albert electra deberta",
         "masking pairs metrics",
         "checkpoints",
