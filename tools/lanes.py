@@ -126,7 +126,7 @@ def all_lanes() -> list[Lane]:
         Lane(
             name="browser",
             about=f"every page in {browser or 'a real browser'}",
-            commands=((*PYTEST, "tests/site"),),
+            commands=((*PYTEST, "--numprocesses=2", "tests/site"),),
             streams=True,
             skip="" if browser else MISSING,
             settings={"CHROMIUM": browser or ""},
