@@ -57,10 +57,11 @@ def main() -> None:
     seeds = parser.parse_args().seeds
     torch.set_num_threads(1)
     rows = []
-    for job in itertools.product(NUM_STEPS, READINGS, seeds):
-        rows.append(run(*job))
-        save_results(STEM, rows)
-        print(rows[-1], flush=True)
+    for frame, reading in itertools.product(NUM_STEPS, READINGS):
+        for seed in seeds:
+            rows.append(run(frame, reading, seed))
+            save_results(STEM, rows)
+            print(rows[-1], flush=True)
 
 
 if __name__ == "__main__":
