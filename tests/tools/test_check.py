@@ -86,7 +86,7 @@ def test_closing_line_counts_the_lanes(
     ]
     assert check.closing(results) == status
     last = capfd.readouterr().out.strip().splitlines()[-1]
-    assert re.fullmatch(rf"=+ {closing} in \d\.\d\ds =+", last)
+    assert re.fullmatch(rf"=+ {closing} in \d+\.\d\ds =+", last)
 
 
 def test_main_reports_each_lane_and_fails_with_one(
