@@ -3,30 +3,21 @@
 `python -m benchmarks.decoding` gives an untrained Transformer a target of
 some length and times the step to the next token, twice: behind a cache, and
 by running the decoder over all that is written again. The shortest times go
-to benchmarks/results/decoding.json, with the largest difference between the
-two sets of logits.
+to results/07_decoding.json, which chapter 07 plots, with the largest
+difference between the two sets of logits.
 """
 
 import argparse
-import json
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from bertbook.blocks import BlockCache
-from bertbook.runtime import (
-    describe_machine,
-    describe_versions,
-    device,
-    seed_everything,
-)
+from bertbook.runtime import device, save_results, seed_everything
 from bertbook.transformer import Transformer, TransformerConfig
 
-RESULTS = Path(__file__).parent / "results" / "decoding.json"
 LENGTHS = (16, 32, 64, 128, 256, 512)
 SIZES = {"d_model": 128, "num_heads": 4, "d_ff": 512, "num_layers": 3}
 SOURCE_LEN = 32
@@ -77,6 +68,10 @@ def measure(model: Transformer, length: int, repeats: int) -> dict[str, Any]:
 
     difference = (behind_cache()[:, -1] - all_again()[:, -1]).abs().max()
     return {
+        "setting": "one token",
+        **SIZES,
+        "source_length": SOURCE_LEN,
+        "clock": "wall" if device.type == "cuda" else "CPU time",
         "length": length,
         "cached_seconds": seconds(behind_cache, repeats),
         "uncached_seconds": seconds(all_again, repeats),
@@ -88,24 +83,13 @@ def main(argv: list[str] | None = None) -> None:
     """Measure every length and write the record."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=40)
-    parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args(argv)
     torch.set_num_threads(1)
     seed_everything(0)
     config = TransformerConfig(vocab_size=2_000, max_len=max(LENGTHS), **SIZES)
     model = Transformer(config).to(device).eval()
     rows = [measure(model, n, arguments.repeats) for n in LENGTHS]
-    record = {
-        "command": "python -m benchmarks.decoding",
-        "machine": describe_machine(),
-        "versions": describe_versions(),
-        "date": datetime.now(UTC).date().isoformat(),
-        "clock": "process CPU time" if device.type == "cpu" else "wall",
-        "model": SIZES | {"vocab_size": 2_000, "source_length": SOURCE_LEN},
-        "rows": rows,
-    }
-    arguments.out.parent.mkdir(exist_ok=True)
-    arguments.out.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+    save_results("07_decoding", rows)
     for row in rows:
         print(row)
 
