@@ -220,6 +220,7 @@ def test_search_finds_a_word(page, address, folder, place):
     page.wait_for_url("**/search.html?q=attention*")
     hit = page.locator("#search-results li a").first
     hit.wait_for()
+    page.wait_for_load_state("networkidle")  # the excerpts have come
     hit.click()
     page.wait_for_url(lambda url: "search.html" not in url)
     assert "attention" in page.locator("main").inner_text().casefold()
