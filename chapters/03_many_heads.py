@@ -142,6 +142,11 @@ plotting.show(
     " last word and the second noun. The answered noun is in orange.",
 )
 
+# %%
+by_last = {entry[1].words[-1]: entry[3] for entry in chosen}
+claim(by_last["tired"][1], 0.6, 1.0, "seed 1, “it” on animal, tired")
+claim(by_last["wide"][1], 0.0, 0.4, "the same, wide")
+
 # %% [markdown]
 # This is the picture of many lectures, and it carries the chapter: **the same
 # word gets another row, because a word elsewhere changed**. It is seed 1, the
@@ -153,11 +158,33 @@ moved = sum(a != b for a, b in zip(tops[::2], tops[1::2], strict=True))
 on_answer = sum(entry[4] == entry[2] for entry in table)
 claim(moved, 6, 9, "pairs whose two rows have different maxima, of 9")
 claim(on_answer, 3, 13, "rows whose maximum is the answered noun, of 18")
+milk = sum(a != b for a, b in zip(tops[4::6], tops[5::6], strict=True))
+claim(milk, 2, 3, "milk, hungry and sweet: seeds with different maxima, of 3")
 
 # %% [markdown]
 # The row changes with the sentence: that much holds. But the largest weight
 # often stands on another word, such as *wide* or *ate*, while the answer is
 # right. We come back to this.
+#
+# A mean hides what single heads do. In this view of the same model, choose a
+# layer and a head, and press *it*.
+
+# %% tags=["nbval-ignore-output"]
+from bertbook.attention_map import attention_map
+
+model, ids, _ = trained[1]
+example = street.example("animal", "street", "wide")
+batch = encode([example], ids).to(device)
+with recorded_weights(model) as weights, torch.no_grad():
+    model(batch.token_ids, *read_full(batch))
+maps = torch.cat(weights).cpu()
+attention_map(example.words, maps, layer=1, label="Our reader, seed 1")
+
+# %%
+assert maps.shape == (2, 4, 12, 12)
+torch.testing.assert_close(maps.sum(-1), torch.ones(2, 4, 12))
+places = torch.argsort(-maps[1, :, example.words.index("it")])[:, 0]
+claim(len(places.unique()), 2, 4, "words that the 4 heads of layer 2 look at")
 
 # %% [markdown]
 # ## Two heads by hand
@@ -644,8 +671,8 @@ plotting.show(
     figure,
     alt="Twenty-four heads as points: how large their weights are, and how"
     " much accuracy is lost without them. Most lie near zero loss at every"
-    " weight. The largest loss of a seed does not stand at its largest"
-    " weight.",
+    " weight. In seeds 0 and 1 the largest loss does not stand at the largest"
+    " weight, in seed 2 it does.",
 )
 
 # %% [markdown]
@@ -701,7 +728,7 @@ claim(min(largest), 0.0, 0.4, "last word has the largest weight, least seed")
 claim(max(largest), 0.1, 0.9, "the same, largest seed")
 
 # %% [markdown]
-# In the least seed the word that decides *every* sentence has the largest
+# In the least seed the word that decides nearly every sentence has the largest
 # weight in few of them: its message had reached the nouns' vectors in layer
 # 1. The reverse happens as well. Here we swap whatever has the largest
 # weight.
@@ -730,8 +757,6 @@ claim(np.mean(kept), 0.02, 0.3, "most-attended word swapped, answer stays")
 # word, and see its row.
 
 # %% tags=["nbval-ignore-output"]
-from bertbook.attention_map import attention_map
-
 tokenizer, minilm = corpora.minilm("eager")
 
 
@@ -816,11 +841,13 @@ assert correct == [False, False, True]
 # - It is a weight. Whether MiniLM *uses* it, a picture cannot say.
 
 # %% [markdown]
-# > **Other viewers.** BertViz (Vig, 2019) draws a head view, a model view and
+# > **Other viewers.** [BertViz](https://github.com/jessevig/bertviz) (Vig,
+# > 2019) draws a head view, a model view and
 # > a neuron view. It needs scripts from other hosts, so the book has a view
 # > of its own. On Colab or Kaggle you can `pip install bertviz`; load the
 # > model with `attn_implementation="eager"`, or there are no weights to show.
-# > For more pictures, read J. Alammar's *The Illustrated Transformer*.
+# > For more pictures, read J. Alammar's
+# > [The Illustrated Transformer](https://jalammar.github.io/illustrated-transformer/).
 
 # %% [markdown]
 # ## What lectures get wrong
@@ -905,6 +932,9 @@ assert products[1] == products[8]
 # - A. Vaswani et al. (2017), *Attention Is All You Need*: §3.2.2 (multi-head
 #   attention, $W^O$, 8 heads of 64), §2 (reduced effective resolution),
 #   Table 1 (path lengths), appendix (*Attention Visualizations*).
+# - D. Jurafsky, J. H. Martin, *Speech and Language Processing*, chapter 10 of
+#   the draft that lectures use: eq. 10.17 to 10.19 and Figure 10.5
+#   (multi-head attention with ⊕). Other drafts count differently.
 # - H. Levesque, E. Davis, L. Morgenstern (2012), *The Winograd Schema
 #   Challenge*: the trophy and the suitcase, and what makes a pair fair.
 # - J. Vig (2019), *A Multiscale Visualization of Attention in the Transformer
