@@ -23,3 +23,12 @@ export function attend(query, keys, copies = 1) {
   const scaled = scores.map((score) => score / Math.sqrt(size));
   return { size, scores, scaled, weights: softmax(scaled), raw: softmax(scores) };
 }
+
+/** Return `length` rows of `d` numbers: sine and cosine of k / n^(2i/d). */
+export function positions(length, d, n) {
+  return Array.from({ length }, (_, k) =>
+    Array.from({ length: d }, (_, i) => {
+      const angle = k / n ** ((i - (i % 2)) / d);
+      return i % 2 ? Math.cos(angle) : Math.sin(angle);
+    }));
+}
