@@ -105,7 +105,8 @@ def test_no_entry_of_a_chapter_is_dropped(chapter):
 @pytest.mark.parametrize("chapter", sorted(sources()))
 def test_a_chapter_shows_each_of_its_entries_once(chapter):
     assigned = [e["id"] for e in ENTRIES if chapter in e["chapters"]]
-    assert sorted(boxes(sources()[chapter])) == assigned
+    shown = sorted(boxes(sources()[chapter]), key=lambda each: int(each[2:]))
+    assert shown == assigned
 
 
 @pytest.mark.parametrize("chapter", sorted(sources()))
