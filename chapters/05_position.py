@@ -1014,14 +1014,16 @@ assert list(SCHEMES) == ["none", "sinusoidal", "learned", "relative", "rotary"]
 # %% [markdown]
 # **The training.** 1,500 batches of 64 strings, with 4 to 20 symbols. Then
 # 1,000 strings each of length 10 to 60. Five seeds for each reader, fixed
-# beforehand. The number of batches comes from a trial with another seed (100),
-# from which we had seen that the learned table needs the most.
+# beforehand.
 #
-# **Prediction.**
+# **Prediction.** We wrote it down before any run. A trial with another seed
+# (100) then fixed the number of batches, the learning rate and the single
+# block. It already hinted at where the prediction fails; we leave it as it
+# was.
 #
 # - *None* guesses, within training and beyond: a little better than one in
 #   eight, since the answer is a symbol that occurs in the string.
-# - *Learned* falls to guessing wherever the marker stands beyond row 20: those
+# - *Learned* falls to guessing where the marker stands on row 20 or later: those
 #   rows have never been trained.
 # - *Sinusoidal* falls as well. Its vectors beyond 20 are no noise, but the
 #   model has never seen them.
@@ -1109,6 +1111,8 @@ assert (places["learned"][:2] > 0.9).all()
 assert (abs(places["learned"][2:] - 1 / 8) < 0.05).all()
 assert (places["sinusoidal"][2:] < 0.35).all()
 assert (accuracy_of("rotary")[:, -1] < 0.95).all()
+up_to_40 = slice(LENGTHS.index(25), LENGTHS.index(40) + 1)
+assert (means["relative"][up_to_40] > means["rotary"][up_to_40]).all()
 assert (accuracy_of("relative")[:, -1] < 0.7).all()
 
 # %% [markdown]
@@ -1122,7 +1126,7 @@ assert (accuracy_of("relative")[:, -1] < 0.7).all()
 # - *Relative* does not hold. Our prediction was wrong. It falls to 0.63 at
 #   length 60, on early and on late places.
 # - *Rotary* keeps most, 0.69 at length 60, and its seeds differ most: from
-#   0.56 to 0.92.
+#   0.56 to 0.92. Up to length 40 the relative reader is ahead of it.
 #
 # So both kinds that know distances do better than both kinds that know
 # places, and none of the five reads strings of 60 as well as strings of 20.
@@ -1356,7 +1360,7 @@ assert round(longest) == 60_611 < round(2 * math.pi * 10_000) == 62_832
 #
 # 1. build the matrix for any length, width and n,
 # 2. measure lengths and steps, and say whether all are equal,
-# 3. find where a nearer position is less similar,
+# 3. count where a farther position is more similar,
 # 4. build the rotation that takes each row to the next,
 # 5. say how much text fits into BERT.
 
