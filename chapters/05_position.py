@@ -1023,8 +1023,8 @@ assert list(SCHEMES) == ["none", "sinusoidal", "learned", "relative", "rotary"]
 #
 # - *None* guesses, within training and beyond: a little better than one in
 #   eight, since the answer is a symbol that occurs in the string.
-# - *Learned* falls to guessing where the marker stands on row 20 or later: those
-#   rows have never been trained.
+# - *Learned* falls to guessing where the marker stands on row 20 or later:
+#   those rows have never been trained.
 # - *Sinusoidal* falls as well. Its vectors beyond 20 are no noise, but the
 #   model has never seen them.
 # - *Relative* holds. The distance −3 has a bucket of its own and means the
