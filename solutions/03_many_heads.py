@@ -12,7 +12,6 @@
 import torch
 
 from bertbook.checks import chapter_03 as check
-from bertbook.runtime import SCALE, device, seed_everything
 
 # %% [markdown]
 # ## Exercise 03.1 · Split and count · ●○○ · 12 min

@@ -1,17 +1,14 @@
 """The checks of chapter 03: counting, ablation, minimal pairs, causes."""
 
-import re
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from bertbook.checks.report import Wrong, exercise, score_of
+from bertbook.checks.word_votes import Pair, bag_of_words_probe, words_of
 from bertbook.coreference import FRAMES
 from bertbook.runtime import seed_everything
-
-Pair = tuple[str, str, str, str]
 
 
 def _hold_split(split: Any, d_model: int, num_heads: int) -> None:
@@ -41,17 +38,11 @@ def _hold_split(split: Any, d_model: int, num_heads: int) -> None:
             )
 
 
-def _hold_counts(count: Any, d_model: int, num_heads: int) -> None:
-    """Compare the two counts, and name the usual mistakes."""
-    answer = count(d_model, num_heads)
-    try:
-        projections, total = answer
-    except (TypeError, ValueError):
-        raise Wrong(
-            f"Return two numbers, without and with W^O: we got {answer!r}."
-        ) from None
+def _hold_projections(
+    projections: Any, d_model: int, num_heads: int, case: str
+) -> None:
+    """Name the usual mistakes in counting W^Q, W^K and W^V."""
     three, square = 3 * d_model**2, d_model**2
-    case = f"d_model={d_model} in {num_heads} heads"
     if num_heads > 1 and projections == num_heads * three:
         raise Wrong(
             f"{case}: {projections:,} is {num_heads} full-width layers. A"
@@ -68,6 +59,20 @@ def _hold_counts(count: Any, d_model: int, num_heads: int) -> None:
             f"{case}: {projections:,} for W^Q, W^K, W^V is wrong. Count one"
             " head's matrix first, without biases."
         )
+
+
+def _hold_counts(count: Any, d_model: int, num_heads: int) -> None:
+    """Compare the two counts, and name the usual mistakes."""
+    answer = count(d_model, num_heads)
+    try:
+        projections, total = answer
+    except (TypeError, ValueError):
+        raise Wrong(
+            f"Return two numbers, without and with W^O: we got {answer!r}."
+        ) from None
+    case = f"d_model={d_model} in {num_heads} heads"
+    _hold_projections(projections, d_model, num_heads, case)
+    three, square = 3 * d_model**2, d_model**2
     if total == projections:
         raise Wrong(f"{case}: the total forgets W^O.")
     if num_heads > 1 and total == three + square // num_heads:
@@ -165,10 +170,6 @@ def rank_heads(answer: Any) -> None:
             _name_ranking(ranked, best, mean, calls)
 
 
-def _words(text: str) -> list[str]:
-    return re.findall(r"[\w'’-]+", text.lower())
-
-
 def _read_pairs(answer: Any) -> list[Pair]:
     """Call the learner's function, and check the form."""
     pairs = [tuple(pair) for pair in answer()]
@@ -185,7 +186,7 @@ def _read_pairs(answer: Any) -> list[Pair]:
 
 def _changed(place: int, pair: Pair) -> tuple[str, str]:
     """Return the two words that differ, and hold the pair to its form."""
-    one, other = _words(pair[0]), _words(pair[2])
+    one, other = words_of(pair[0]), words_of(pair[2])
     differ = (
         [(a, b) for a, b in zip(one, other, strict=False) if a != b]
         if len(one) == len(other)
@@ -212,39 +213,6 @@ def _changed(place: int, pair: Pair) -> tuple[str, str]:
                 " sentences."
             )
     return differ[0]
-
-
-def _examples(pairs: list[Pair]) -> list[tuple[int, set[str], int]]:
-    """Return pair, words and vote (+1: the noun named first) of each."""
-    rows = []
-    for place, (one, noun, other, second) in enumerate(pairs):
-        for text, answer, rest in ((one, noun, second), (other, second, noun)):
-            words = _words(text)
-            first = words.index(answer.lower()) < words.index(rest.lower())
-            rows.append((place, set(words), 1 if first else -1))
-    return rows
-
-
-def bag_of_words_probe(pairs: list[Pair]) -> tuple[float, str]:
-    """Vote by words that occur in two pairs: the fraction right, and one.
-
-    Returns:
-        The fraction of sentences right, half a point for a tie, and the word
-        with the clearest vote.
-    """
-    rows = _examples(pairs)
-    seen: Counter = Counter()
-    votes: Counter = Counter()
-    for word in {word for _, words, _ in rows for word in words}:
-        seen[word] = len({place for place, words, _ in rows if word in words})
-        votes[word] = sum(vote for _, words, vote in rows if word in words)
-    right = 0.0
-    for _, words, vote in rows:
-        total = sum(votes[word] for word in words if seen[word] > 1)
-        right += 0.5 if total == 0 else float(total * vote > 0)
-    shared = [word for word in sorted(votes) if seen[word] > 1]
-    clearest = max(shared, key=lambda word: abs(votes[word]), default="")
-    return right / len(rows), clearest
 
 
 @exercise("03.3", "Ten minimal pairs")
@@ -280,14 +248,6 @@ def _by_two(words: list[str]) -> str:
     return words[0] if words[3] == "it" and words[4] in kinds else "nobody"
 
 
-def _never(words: list[str]) -> str:
-    return "animal"
-
-
-def _by_late_option(words: list[str]) -> str:
-    return "moon" if "moon" in words else "animal"
-
-
 def _by_pair(words: list[str]) -> str:
     changes = sum(word in ("dog", "road") for word in words)
     return "both" if changes > 1 else "street" if words[4] == "sad" else "one"
@@ -296,8 +256,8 @@ def _by_pair(words: list[str]) -> str:
 _MODELS: list[tuple[Callable, set[int]]] = [
     (_by_word, {4}),
     (_by_two, {0, 4}),
-    (_never, set()),
-    (_by_late_option, {2}),
+    (lambda words: "animal", set()),
+    (lambda words: "moon" in words, {2}),
     (_by_pair, {4}),
 ]
 

@@ -23,7 +23,7 @@ ORDER = [
         "attention heads masks",
         "seq2seq reversal",
         "tokenization tokenizer_training embeddings positions",
-        "blocks transformer translation word_order lookback ablation",
+        "blocks transformer coreference translation word_order lookback ablation",
         "bert roberta albert electra deberta",
         "masking pairs metrics",
         "checkpoints",
