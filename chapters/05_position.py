@@ -1004,12 +1004,13 @@ for ids, place, answer in zip(*example, strict=True):
 from bertbook.lookback import MarkerReader  # @show
 
 # %%
-from bertbook.lookback import SCHEMES
+from bertbook import lookback
 
-for scheme in SCHEMES:
+KINDS = list(lookback.SCHEMES)
+for scheme in KINDS:
     reader = MarkerReader(scheme)
     print(f"{scheme:11}", sum(p.numel() for p in reader.parameters()))
-assert list(SCHEMES) == ["none", "sinusoidal", "learned", "relative", "rotary"]
+assert KINDS == ["none", "sinusoidal", "learned", "relative", "rotary"]
 
 # %% [markdown]
 # **The training.** 1,500 batches of 64 strings, with 4 to 20 symbols. Then
@@ -1050,13 +1051,13 @@ def accuracy_of(scheme, setting="full", key="accuracy"):
     return np.array([row[key] for row in rows_of(setting, scheme)])
 
 
-assert all(len(rows_of("full", scheme)) == 5 for scheme in SCHEMES)
+assert all(len(rows_of("full", scheme)) == 5 for scheme in KINDS)
 print(rows_of("full", "none")[0]["training"])
 
 # %%
 figure, panels = plt.subplots(1, 2, figsize=(7.6, 3.5), sharey=True)
 decades = np.arange(5, 60, 10)
-for scheme in SCHEMES:
+for scheme in KINDS:
     runs = accuracy_of(scheme)
     plotting.spread(panels[0], LENGTHS, runs, label=scheme)
     runs = accuracy_of(scheme, key="accuracy_by_ten_places")
@@ -1080,7 +1081,7 @@ plotting.show(
 
 # %%
 print("length     ", *(f"{length:5}" for length in LENGTHS))
-for scheme in SCHEMES:
+for scheme in KINDS:
     runs = accuracy_of(scheme)
     print(f"{scheme:11}", *(f"{mean:5.2f}" for mean in runs.mean(axis=0)))
     deviation = runs.std(axis=0, ddof=1)
@@ -1092,10 +1093,10 @@ for scheme in SCHEMES:
 # the place of the marker; the shade marks what training has seen.
 
 # %%
-means = {name: accuracy_of(name).mean(axis=0) for name in SCHEMES}
+means = {name: accuracy_of(name).mean(axis=0) for name in KINDS}
 places = {
     name: accuracy_of(name, key="accuracy_by_ten_places").mean(axis=0)
-    for name in SCHEMES
+    for name in KINDS
 }
 at_60 = {name: round(float(mean[-1]), 2) for name, mean in means.items()}
 print(at_60)
