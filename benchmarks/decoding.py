@@ -19,7 +19,12 @@ from bertbook.runtime import device, save_results, seed_everything
 from bertbook.transformer import Transformer, TransformerConfig
 
 LENGTHS = (16, 32, 64, 128, 256, 512)
-SIZES = {"d_model": 128, "num_heads": 4, "d_ff": 512, "num_layers": 3}
+SIZES: dict[str, Any] = {
+    "d_model": 128,
+    "num_heads": 4,
+    "d_ff": 512,
+    "num_layers": 3,
+}
 SOURCE_LEN = 32
 
 

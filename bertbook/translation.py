@@ -50,11 +50,10 @@ def train_vocabulary(texts: Iterable[str], vocab_size: int) -> Tokenizer:
             " leave room for words"
         )
     tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN))
-    space = {"replacement": "▁", "prepend_scheme": "always"}
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(  # pyright: ignore
-        [pre_tokenizers.Metaspace(**space), pre_tokenizers.Punctuation()]
+        [pre_tokenizers.Metaspace(), pre_tokenizers.Punctuation()]
     )
-    tokenizer.decoder = decoders.Metaspace(**space)  # pyright: ignore
+    tokenizer.decoder = decoders.Metaspace()  # pyright: ignore
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size, special_tokens=special, show_progress=False
     )

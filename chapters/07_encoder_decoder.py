@@ -52,7 +52,7 @@ panels = (
 )
 
 # %%
-figure, axes = plt.subplots(1, 3, figsize=(8.4, 2.9))
+figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.0))
 for ax, (title, mask, rows, columns) in zip(axes, panels, strict=True):
     plotting.draw_heatmap(
         ax, mask.float(), rows, columns, title=title, low=0, high=1
@@ -152,7 +152,6 @@ left = ["source ids (1, 5)", "embed + position", "self-attention",
         "feed-forward"]  # fmt: skip
 right = ["target ids (1, 3)", "embed + position", "masked self-attention",
          "cross-attention", "feed-forward", "linear + softmax"]  # fmt: skip
-sizes = [shapes[name] for name in ("encoder block", "feed-forward")]
 figure, ax = plt.subplots(figsize=(6.4, 4.2))
 ax.set(xlim=(0, 2), ylim=(-0.6, 6.6))
 ax.axis("off")
@@ -168,9 +167,9 @@ for column, stack in enumerate((left, right)):
                 "", (place[0], level - 0.3), below,
                 arrowprops={"arrowstyle": "->"},
             )  # fmt: skip
-arrow = {"arrowstyle": "->", "connectionstyle": "angle,angleA=0,angleB=90"}
-ax.annotate("", (1.22, 3), (0.5, 3.3), arrowprops=arrow)
-ax.text(0.5, 4.3, f"memory {sizes[0]}\nN blocks", ha="center")
+ax.annotate("", (1.3, 3), (0.66, 3), arrowprops={"arrowstyle": "->"})
+ax.text(0.98, 3.15, f"memory {shapes['encoder block']}", ha="center", size=8)
+ax.text(0.5, 3.6, "N blocks of these", ha="center")
 ax.text(1.5, 5.7, f"logits {shapes['logits']}, N blocks", ha="center")
 plotting.show(
     figure,
@@ -551,7 +550,7 @@ for source_ids, limit in (([4], 17), ([], 5), ([99], 5)):
             start_id=1, end_id=2, max_len=limit,
         )  # fmt: skip
     except ValueError as error:
-        print("·", str(error)[:76])
+        print("·", str(error).partition(":")[0])
     else:
         raise AssertionError("accepted")
 
@@ -600,7 +599,9 @@ figure, ax = plt.subplots()
 ax.plot(lengths, ratio, marker="o", color=plotting.QUERY)
 ax.set(xscale="log", yscale="log", xlabel="words already written")
 ax.set(ylabel="cost without cache ÷ cost with it")
+ax.minorticks_off()
 ax.set_xticks(lengths, [str(length) for length in lengths])
+ax.set_yticks([2, 5, 10, 20], ["2", "5", "10", "20"])
 plotting.show(
     figure,
     alt="The ratio of costs against the number of words written, both on"
@@ -824,6 +825,7 @@ for ax, what, label in zip(
         plotting.spread(ax, edges, runs, label=name, color=color)
     ax.plot(edges, copy["by_length"][what], "--", color="gray", label="copy")
     ax.set(xlabel="length of the source, up to … words", ylabel=label)
+    ax.set_xticks(edges)
 axes[0].legend()
 plotting.show(
     figure,

@@ -253,7 +253,7 @@ def main() -> None:
             print("no earlier results: starting")
     if not any(row["setting"] == "copy" for row in rows):
         rows.append(copied())
-    run_all([("toy", n, s, 3e-3) for s in range(5) for n in TOYS], rows)
+    run_all([("toy", n, s, 3e-3) for s in range(10) for n in TOYS], rows)
     run_all([("sweep", n, 100, r) for r in RATES for n in MODELS], rows)
     rates = {name: best_rate(rows, name) for name in MODELS}
     run_all(

@@ -1,11 +1,11 @@
 """The checks of chapter 07: masks, cross-attention, shift, steps, loss."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bertbook.checks.mask_mistakes import (
     attend,
@@ -68,8 +68,9 @@ def cross_attention(answer: Any) -> None:
         written = torch.randn(target, d, generator=draw)
         memory = torch.randn(source, d, generator=draw)
         weights = torch.randn(3, d, d, generator=draw) / math.sqrt(d)
-        given = answer(written, memory, *weights)
-        right = attend(written, memory, memory, *weights)
+        w_query, w_key, w_value = weights
+        given = answer(written, memory, w_query, w_key, w_value)
+        right = attend(written, memory, memory, w_query, w_key, w_value)
         if isinstance(given, Tensor) and given.shape == right.shape:
             if same(given, right):
                 continue
@@ -145,16 +146,21 @@ def step_by_step(answer: Any) -> None:
         padding = torch.ones_like(source, dtype=torch.bool)
         padding[0, 2:] = False
         calls: list[tuple[int, bool]] = []
-        hook = model.decoder.register_forward_pre_hook(
-            lambda part, given, calls=calls: calls.append(
-                (given[0].shape[1], part.training)
-            )
-        )
+        hook = model.decoder.register_forward_pre_hook(_noting(calls))
         given = answer(model, source, padding, target)
         hook.remove()
         with torch.no_grad():
             right = model.eval()(source, padding, target)
         _hold_steps(given, right, calls)
+
+
+def _noting(calls: list[tuple[int, bool]]) -> Callable[..., None]:
+    """Return a hook that notes a call's length, and the model's mode."""
+
+    def note(part: nn.Module, given: tuple[Tensor, ...]) -> None:
+        calls.append((given[0].shape[1], part.training))
+
+    return note
 
 
 def _trained() -> Transformer:

@@ -108,8 +108,8 @@ def crossing_mistake(
     if len(written) == len(memory):
         of = {"y": written, "x": memory}
         for sides, text in _MIXED.items():
-            parts = [of[side] for side in sides]
-            if same(given, attend(*parts, w_q, w_k, w_v)):
+            asks, offers, gives = (of[side] for side in sides)
+            if same(given, attend(asks, offers, gives, w_q, w_k, w_v)):
                 return text
     right = (written, memory, memory)
     scores = (written @ w_q) @ (memory @ w_k).T / math.sqrt(len(w_q))
