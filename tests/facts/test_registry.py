@@ -18,6 +18,8 @@ KINDS = {"wrong", "imprecise", "garbled", "outdated", "published"}
 OWED = {
     "01": {"F-01", "F-05", "F-06", "F-07"},
     "02": {f"F-{number}" for number in range(10, 18)},
+    "06": {"F-03", "F-04", "F-23", "F-26", "F-125"}
+    | {f"F-{number}" for number in range(41, 49)},
 }
 """What the chapters that stand owe their readers: none may be dropped."""
 
