@@ -59,16 +59,41 @@ def train_tokenizer(
         )
         tokenizer.decoder = decoders.ByteLevel()
     else:
-        tokenizer = Tokenizer(_MODELS[algorithm]())
-        tokenizer.normalizer = normalizers.BertNormalizer()
-        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.train_from_iterator(texts, _trainer(algorithm, vocab_size))
+        tokenizer = _bert_like(_MODELS[algorithm]())
+    inner = []
+    if algorithm == "wordpiece":
+        inner = _inner_letters(texts, tokenizer.normalizer)
+    trainer = _trainer(algorithm, vocab_size, inner)
+    tokenizer.train_from_iterator(texts, trainer)
     if tokenizer.get_vocab_size() > vocab_size:
         raise ValueError(
             f"vocab_size is {vocab_size}, and the single characters alone"
             f" take {tokenizer.get_vocab_size()} entries: ask for more"
         )
+    if inner:
+        vocabulary = tokenizer.get_vocab()
+        tokenizer = _bert_like(models.WordPiece(vocabulary, unk_token=UNK))
     return tokenizer
+
+
+def _bert_like(model: models.Model) -> Tokenizer:
+    """Put BERT's lowercasing and its splitting into words before a model."""
+    tokenizer = Tokenizer(model)
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return tokenizer
+
+
+def _inner_letters(
+    texts: Sequence[str], normalizer: normalizers.Normalizer
+) -> list[str]:
+    """List the `##` twin of every character of the texts.
+
+    Left to itself, the library numbers these in the order of a hash table,
+    and breaks ties between pairs by number: each run would train others.
+    """
+    characters = normalizer.normalize_str("".join(set("".join(texts))))
+    return sorted(f"##{c}" for c in set(characters) if not c.isspace())
 
 
 def _check(algorithm: str, texts: Sequence[str], vocab_size: int) -> None:
@@ -86,7 +111,9 @@ def _check(algorithm: str, texts: Sequence[str], vocab_size: int) -> None:
         raise ValueError(f"vocab_size is {vocab_size}: give at least 2")
 
 
-def _trainer(algorithm: str, vocab_size: int) -> trainers.Trainer:
+def _trainer(
+    algorithm: str, vocab_size: int, inner: list[str]
+) -> trainers.Trainer:
     """Return the library's trainer, without a progress bar."""
     common = {"vocab_size": vocab_size, "show_progress": False}
     if algorithm == "bytes":
@@ -95,7 +122,9 @@ def _trainer(algorithm: str, vocab_size: int) -> trainers.Trainer:
     if algorithm == "bpe":
         return trainers.BpeTrainer(special_tokens=[UNK], **common)
     if algorithm == "wordpiece":
-        return trainers.WordPieceTrainer(special_tokens=[UNK], **common)
+        return trainers.WordPieceTrainer(
+            special_tokens=[UNK, *inner], **common
+        )
     return trainers.UnigramTrainer(
         special_tokens=[UNK], unk_token=UNK, **common
     )
