@@ -291,6 +291,27 @@ from bertbook.masks import causal_mask  # @show
 # %%
 from bertbook.masks import cross_mask  # @show
 
+# %%
+both_padded = cross_mask(
+    padding_mask(torch.tensor([2]), 3), padding_mask(torch.tensor([3]), 4)
+)
+print(both_padded.int())
+assert both_padded.sum() == 2 * 3  # real target words × real source words
+
+# %% [markdown]
+# **Check.** Our attention under our staircase = PyTorch's with
+# `is_causal=True`. (The library's tests compare whole stacks with
+# `nn.TransformerEncoder` and `nn.TransformerDecoder`, weights copied.)
+
+# %%
+from bertbook.attention import scaled_dot_product_attention
+
+q, k, v = torch.randn(3, 1, 2, 6, 8, generator=seed_everything(11))
+ours, weights = scaled_dot_product_attention(q, k, v, causal_mask(6))
+theirs = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+assert torch.allclose(ours, theirs, atol=1e-6)
+assert (weights.triu(1) == 0).all()
+
 # %% [markdown]
 # **Why is one mask a row and another a staircase?** A question from the
 # room. Padding depends on the key alone: the pad is closed to everyone. So
