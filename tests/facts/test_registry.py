@@ -18,6 +18,8 @@ KINDS = {"wrong", "imprecise", "garbled", "outdated", "published"}
 OWED = {
     "01": {"F-01", "F-05", "F-06", "F-07"},
     "02": {f"F-{number}" for number in range(10, 18)},
+    "04": {f"F-{number}" for number in (20, 21, 22, 23, 24, 27, 28, 29)}
+    | {"F-30", "F-31", "F-37", "F-40", "F-72"},
     "06": {"F-03", "F-04", "F-23", "F-26", "F-125"}
     | {f"F-{number}" for number in range(41, 49)},
 }
