@@ -67,6 +67,18 @@ def seconds(function: Callable[[], Any], repeats: int) -> list[float]:
     return sorted(times)
 
 
+def page_faults(function: Callable[[], Any]) -> int | None:
+    """Return how many pages of memory a call had to ask the system for."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    function()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    function()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
 def peak_bytes(function: Callable[[], Any]) -> int:
     """Return the most that PyTorch held at once beyond what it held before.
 
@@ -82,8 +94,9 @@ def peak_bytes(function: Callable[[], Any]) -> int:
         activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True
     ) as recorded:
         kept = function()
-    assert recorded.profiler is not None
-    events = recorded.profiler.kineto_results.events()
+    # Untyped in PyTorch: what the profiler read, one entry a change.
+    found: Any = recorded.profiler
+    events = found.kineto_results.events()
     steps = sorted(
         (event.start_ns(), event.nbytes())
         for event in events
@@ -111,6 +124,7 @@ def measure(form: str, length: int, repeats: int) -> dict[str, Any]:
         "seconds": statistics.median(times),
         "fastest": times[0],
         "slowest": times[-1],
+        "page_faults": page_faults(call),
         "peak_bytes": peak_bytes(call),
     }
 

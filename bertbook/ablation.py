@@ -108,10 +108,9 @@ class Sorter(nn.Module):
         super().__init__()
         self.embedding = TokenEmbedding(config.vocab_size, config.d_model)
         self.positions = SinusoidalPositions(config.d_model)
-        self.blocks = nn.ModuleList(
-            make_block(config) for _ in range(config.num_layers)
-        )
-        order = type(self.blocks[-1].add_attention)
+        blocks = [make_block(config) for _ in range(config.num_layers)]
+        self.blocks = nn.ModuleList(blocks)
+        order = type(blocks[-1].add_attention)
         self.after_last = order.after_last(config)
         self.to_digits = nn.Linear(config.d_model, config.vocab_size)
 

@@ -7,7 +7,6 @@ it stopped; `--fresh` starts again.
 """
 
 import argparse
-import itertools
 import time
 from dataclasses import replace
 from typing import Any
@@ -25,7 +24,11 @@ from bertbook.ablation import (
 from bertbook.runtime import load_results, save_results, seed_everything
 
 STEM = "06_the_block"
-TRAINING = {"num_steps": 500, "batch_size": 32, "learning_rate": 1e-3}
+TRAINING: dict[str, Any] = {
+    "num_steps": 500,
+    "batch_size": 32,
+    "learning_rate": 1e-3,
+}
 REMOVED = [
     "whole block",
     "norm first",
@@ -72,12 +75,16 @@ def run(job: Job) -> dict[str, Any]:
             found = {"step": step, "training_loss": trained}
             curve.append(found | held_out(model))
 
+    extra: dict[str, Any] = {}
     if study == "few strings":
         extra = {"strings": few, "after_step": note}
-    else:
-        extra = {}
     losses = train_sorter(model, generator=generator, **TRAINING, **extra)
-    row = {"study": study, "block": block, "layers": num_layers, "seed": seed}
+    row: dict[str, Any] = {
+        "study": study,
+        "block": block,
+        "layers": num_layers,
+        "seed": seed,
+    }
     row |= {"training": TRAINING, **held_out(model)}
     row |= {"parameters": sum(p.numel() for p in model.parameters())}
     row |= {"last_50_losses": round(sum(losses[-50:]) / 50, 4)}
@@ -111,11 +118,18 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     layers, seeds = [TOY.num_layers], arguments.seeds
+    chosen: list[tuple[str, list[str], list[int]]] = [
+        ("removed", REMOVED, layers),
+        ("few strings", ["whole block"], layers),
+        ("depth", ["whole block"], DEPTHS),
+        ("depth", OTHER_ORDERS, DEPTHS[-1:]),
+    ]
     jobs: list[Job] = [
-        *itertools.product(["removed"], REMOVED, layers, seeds),
-        *itertools.product(["few strings"], ["whole block"], layers, seeds),
-        *itertools.product(["depth"], ["whole block"], DEPTHS, seeds),
-        *itertools.product(["depth"], OTHER_ORDERS, DEPTHS[-1:], seeds),
+        (study, block, num_layers, seed)
+        for study, blocks, depths in chosen
+        for block in blocks
+        for num_layers in depths
+        for seed in seeds
     ]
     rows = [] if arguments.fresh else finished(jobs)
     for job in jobs:
