@@ -262,8 +262,8 @@ print("loops = one line = nn.LayerNorm = Hugging Face's")
 # %%
 gamma, beta = theirs.weight.detach(), theirs.bias.detach()
 claim(gamma.mean(), 0.5, 0.65, "mean of γ in MiniLM's first norm")
-claim(gamma.std(), 0.0, 0.5, "spread of γ")
-claim(beta.std(), 0.0, 0.5, "spread of β")
+claim(gamma.std(), 0.05, 0.2, "spread of γ")
+claim(beta.std(), 0.1, 0.3, "spread of β")
 assert not torch.allclose(gamma, torch.ones(384), atol=0.05)
 
 # %% [markdown]
@@ -736,7 +736,7 @@ assert torchs == 44_140_544
 
 # %% [markdown]
 # The paper's Table 3 rounds to 65 and 213 million, so our rule is close and
-# not the authors' exact one: they do not print a vocabulary to the last entry.
+# not the authors' exact one. They give their vocabulary as “about 37000”.
 # `nn.Transformer` has no embeddings, biases in attention, and a norm after
 # each stack:
 
@@ -913,7 +913,7 @@ plotting.show(
 digits = draw_digits(200_000, 10, torch.Generator().manual_seed(0)).cpu()
 in_place = F.one_hot(digits.sort(dim=1).values, 10).double().mean(0)
 place_only = -(in_place * in_place.clamp(min=1e-12).log()).sum(-1).mean()
-claim(place_only, 1.5, 1.9, "loss of knowing the place only, nats")
+claim(place_only, 1.51, 1.54, "loss of knowing the place only, nats")
 assert place_only < math.log(10)
 
 # %%
@@ -1256,7 +1256,8 @@ for form in FORMS:
         expected = cost["predicted"][form][name]
         value = cost["exponents"][form][name]
         text = f"exponent, {form}, {name}, predicted {expected}"
-        claim(value, expected - 0.25, expected + 0.75, text)
+        above = 0.75 if (form, name) == ("naive", "seconds") else 0.25
+        claim(value, expected - 0.25, expected + above, text)
 
 # %% [markdown]
 # The bytes follow the prediction closely, and so does the fused form's time.
@@ -1312,8 +1313,8 @@ seen = torch.tensor([[p["training_loss"] for p in curve] for curve in few])
 new = torch.tensor([[p["held_out_loss"] for p in curve] for curve in few])
 claim(seen[:, -1].mean(), 0, 0.1, "loss on the 64 strings, after 500 steps")
 lowest = new.min(dim=1).values
-claim(lowest.mean(), 0.3, 2.3, "lowest loss on new strings")
-claim(new[:, -1].mean(), 0.5, 6, "loss on new strings at the end")
+claim(lowest.mean(), 0.5, 0.7, "lowest loss on new strings")
+claim(new[:, -1].mean(), 0.7, 1.0, "loss on new strings at the end")
 assert (new[:, -1] > 1.1 * lowest).all()
 
 # %%
@@ -1534,6 +1535,7 @@ constant = torch.full((1, 4), 5.0)
 without = (constant - constant.mean()) / constant.std(correction=0)
 assert without.isnan().all()  # 0 / 0
 assert (F.layer_norm(constant, (4,)) == 0).all()  # ε under the root
+# ε shows where the variance is as small as ε: here ±1.34 is no longer reached
 tiny_row = torch.tensor([[1.0, 2.0, 3.0, 4.0]]) * 1e-3
 print([round(n, 4) for n in F.layer_norm(tiny_row, (4,))[0].tolist()])
 
