@@ -91,8 +91,8 @@ ax.set(xlim=(-10, widest), ylim=(-0.6, 3.6))
 plotting.show(
     figure,
     alt="The sentence let us start pretraining the model in four rows of"
-    " boxes. BPE, WordPiece and Unigram, trained on speeches, cut start,"
-    " pretraining and model into different pieces. MiniLM cuts only"
+    " boxes. BPE and WordPiece cut start, pretraining and model into different"
+    " pieces. Unigram keeps start whole and cuts model. MiniLM cuts only"
     " pretraining, into pre, ##train and ##ing.",
 )
 

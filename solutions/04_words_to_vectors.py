@@ -134,8 +134,8 @@ check.first_merges(first_merges)
 def look_up(token_ids: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
     """Return the one-hot matrix and its product with the table."""
     ### BEGIN SOLUTION
-    one_hot = torch.zeros(len(token_ids), len(table), dtype=table.dtype)
-    for row, token_id in enumerate(token_ids.tolist()):
+    one_hot = torch.zeros(len(token_ids), len(table))
+    for row, token_id in enumerate(token_ids):
         one_hot[row, token_id] = 1
     return one_hot, one_hot @ table
     ### END SOLUTION

@@ -1,5 +1,8 @@
 """Name the mistakes that learners make when they test for two senses."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -48,42 +51,46 @@ def share_right(
     return (is_snake[near.argmax(1)] == is_snake).double().mean().item()
 
 
-def name_accuracy(given: float, name: str, snake: Tensor, code: Tensor) -> str:
-    """Say how a wrong share came about."""
-    right = share_right(snake, code)
+_MISTAKES: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"measure": "farthest"}, "you take the smallest cosine."),
+    (
+        {"centered": "each"},
+        "each sense lost its own mean, and with it what tells them apart:"
+        " subtract one mean of all vectors.",
+    ),
+    ({"centered": "none"}, "the common mean was not subtracted."),
+    (
+        {"measure": "dot"},
+        "dot products grow with a vector's length: divide by the lengths.",
+    ),
+    (
+        {"measure": "distance"},
+        "you take the nearest by distance: the largest cosine is asked for.",
+    ),
+)
 
-    def same(other: float) -> bool:
-        return abs(given - other) < CLOSE
 
-    if same(1.0) and name == "an untrained encoder":
-        return (
-            "a test that an encoder with random weights passes proves nothing."
-            " Its cosines are below 1 too, about 0.9. And take care that no"
-            " vector counts as its own neighbor."
-        )
-    mistakes = (
-        (1 - right, {}, "you count the neighbors of the other sense."),
-        (None, {"measure": "farthest"}, "you take the smallest cosine."),
-        (None, {"centered": "each"},
-         "each sense lost its own mean, and with it what tells them apart:"
-         " subtract one mean of all vectors."),
-        (None, {"centered": "none"}, "the common mean was not subtracted."),
-        (None, {"measure": "dot"},
-         "dot products grow with a vector's length: divide by the lengths."),
-        (None, {"measure": "distance"},
-         "you take the nearest by distance: the largest cosine is asked for."),
-    )  # fmt: skip
-    for value, options, message in mistakes:
-        if same(
-            share_right(snake, code, **options) if value is None else value
-        ):
+def name_accuracy(
+    given: Sequence[float], cases: Sequence[tuple[Tensor, Tensor]]
+) -> str:
+    """Find the mistake that explains the shares of all cases."""
+    right = [share_right(snake, code) for snake, code in cases]
+    sizes = [(len(snake), len(code)) for snake, code in cases]
+
+    def same(other: Sequence[float]) -> bool:
+        pairs = zip(given, other, strict=True)
+        return all(abs(one - two) < CLOSE for one, two in pairs)
+
+    for options, message in _MISTAKES:
+        if same([share_right(*case, **options) for case in cases]):
             return message
-    if same(1.0):
-        return "take care that no vector counts as its own neighbor."
-    if not 0 <= given <= 1:
-        return "a share lies between 0 and 1: divide by the number of vectors."
-    if same(right * (len(snake) + len(code)) / len(snake)):
+    if same([1 - share for share in right]):
+        return "you count the neighbors of the other sense."
+    scaled = zip(right, sizes, strict=True)
+    if same([share * (one + two) / one for share, (one, two) in scaled]):
         return "divide by the number of all vectors, of both senses."
+    if not all(0 <= share <= 1 for share in given):
+        return "a share lies between 0 and 1: divide by the number of vectors."
     return (
         "it is another share than the neighbors have. Print the cosines of the"
         " centered vectors, and look for the largest in each row."

@@ -301,7 +301,7 @@ WRONG = {
         "one list": (longest, "Return 2 things|list of strings"),
     },
     "sense_accuracy": {
-        "cosine below 1": (below_one, "random weights passes"),
+        "cosine below 1": (below_one, "random weights"),
         "its own neighbor": (share(itself=True), "its own neighbor"),
         "not centered": (share(centered="none"), "was not subtracted"),
         "each centered": (share(centered="each"), "its own mean"),
@@ -323,4 +323,21 @@ WRONG = {
     },
 }
 
-EQUIVALENT = {}
+EQUIVALENT = {
+    "first_merges": {
+        "0 → -1": "most_common(1) returns one pair: its first is its last",
+        "1 → 2": "the first of the two most common is taken all the same",
+        "list(pieces) → pieces": "the old lists are not needed any more",
+    },
+    "sense_accuracy": {
+        "-2 → -1": "no cosine of these vectors is as low as -1",
+        "-2 → -3": "no cosine is below -1 anyway",
+        "vectors - vectors.mean(0) → vectors.mean(0) - vectors": (
+            "two signs cancel in a cosine"
+        ),
+        "1 → 0 (2)": "the matrix of cosines is symmetric",
+        "same.float().mean().item() → same.float().mean()": (
+            "the check reads tensors as well as numbers"
+        ),
+    },
+}
