@@ -735,7 +735,7 @@ assert published == [63_045_632, 214_171_648]
 assert torchs == 44_140_544
 
 # %% [markdown]
-# The paper's Table 3 rounds to 65 and 213 million, so our rule is close and
+# The paper's Table 3 gives 65 and 213 million, so our rule is close and
 # not the authors' exact one. They give their vocabulary as “about 37000”.
 # `nn.Transformer` has no embeddings, biases in attention, and a norm after
 # each stack:
@@ -1281,8 +1281,8 @@ assert doublings[2048] > 6
 # %% [markdown]
 # At the end of the curve twice the length costs between four and five times
 # the time, near the prediction. Just before the kink it costs a little more:
-# there the scores outgrow the processor's cache. Between 1,024 and 2,048 tokens the scores of four heads pass from
-# 16 to 64 MiB. A block of memory that large goes back to the system after
+# there the scores outgrow the processor's cache. Between 1,024 and 2,048
+# tokens the scores of four heads pass from 16 to 64 MiB. A block of memory that large goes back to the system after
 # each call and has to be fetched again, page by page. The square is the cost
 # of the arithmetic; a real program also pays for its memory.
 # These are times on a CPU. On a GPU: not yet measured.
