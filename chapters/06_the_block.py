@@ -1282,9 +1282,10 @@ assert doublings[2048] > 6
 # At the end of the curve twice the length costs between four and five times
 # the time, near the prediction. Just before the kink it costs a little more:
 # there the scores outgrow the processor's cache. Between 1,024 and 2,048
-# tokens the scores of four heads pass from 16 to 64 MiB. A block of memory that large goes back to the system after
-# each call and has to be fetched again, page by page. The square is the cost
-# of the arithmetic; a real program also pays for its memory.
+# tokens the scores of four heads pass from 16 to 64 MiB. A block of memory
+# that large goes back to the system after each call and has to be fetched
+# again, page by page. The square is the cost of the arithmetic;
+# a real program also pays for its memory.
 # These are times on a CPU. On a GPU: not yet measured.
 
 # %% [markdown]
