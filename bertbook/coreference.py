@@ -209,7 +209,7 @@ class ReferenceReader(nn.Module):
     def forward(
         self,
         token_ids: Int[Tensor, "batch seq_len"],
-        mask: Bool[Tensor, "batch #query seq_len"],
+        mask: Bool[Tensor, "batch #query seq_len"],  # noqa: F821
         read_at: Int[Tensor, " batch"],
     ) -> Float[Tensor, "batch vocab_size"]:
         """Return a score for every word, read at one position."""

@@ -220,7 +220,7 @@ assert torch.allclose(animal, values[0])
 # %% [markdown]
 # One head alone cannot do this, whatever follows it, when its weights are
 # equal: $(0.5, 0.5)$ is the mean of both words, in either order.
-# The paper calls it **reduced effective resolution**, due to averaging, and
+# The paper calls it reduced **effective resolution**, due to averaging, and
 # gives it as the reason for several heads (Vaswani et al., 2017, §2).
 #
 # So the table of path lengths from chapter 01 gets a column:

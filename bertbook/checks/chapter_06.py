@@ -1,58 +1,23 @@
 """The checks of chapter 06: norm, count, six equations, Jacobian."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from bertbook.checks.block_mistakes import (
+    Function,
+    block_slips,
+    count_slips,
+    norm_slips,
+    normed,
+)
 from bertbook.checks.reading import describe, read_numbers
 from bertbook.checks.report import Wrong, exercise, score_of
-
-Function = Callable[[Tensor], Tensor]
 
 # 06.1
 
 TABLE = [[1.0, 2, 3, 4], [2, 4, 6, 8], [10, 10, 10, 14]]
-
-
-def _normed(x: Tensor, epsilon: float, dim: int = -1) -> Tensor:
-    """Normalize in the plainest way."""
-    variance = x.var(dim=dim, keepdim=True, correction=0)
-    return (x - x.mean(dim=dim, keepdim=True)) / (variance + epsilon).sqrt()
-
-
-def _slips(x: Tensor, epsilon: float) -> dict[str, Tensor]:
-    """Return what the usual mistakes make of x, with what to say."""
-    centered = x - x.mean(dim=-1, keepdim=True)
-    variance = x.var(dim=-1, keepdim=True, correction=0)
-    squares = centered.square().sum(dim=-1, keepdim=True)
-    sample = squares / (x.shape[-1] - 1)
-    return {
-        "the variance is that of a sample, divided by d − 1: divide the"
-        " squares by the number of features.": centered
-        / (sample + epsilon).sqrt(),
-        "the mean and the variance are taken over the batch, down each"
-        " column: that is batch norm. Take them along each row.": _normed(
-            x, epsilon, dim=0
-        ),
-        "the batch has one mean for all its numbers: each row has its own.": (
-            x - x.mean()
-        )
-        / (x.var(correction=0) + epsilon).sqrt(),
-        "ε is added to the standard deviation: it belongs to the variance,"
-        " under the root.": centered / (variance.sqrt() + epsilon),
-        "ε is missing under the root.": centered / variance.sqrt(),
-        "ε is fixed: use the argument.": centered / (variance + 1e-5).sqrt(),
-        "the deviations are divided by the variance: the root is missing.": (
-            centered / (variance + epsilon)
-        ),
-        "the squares are summed: the variance is their mean.": centered
-        / (squares + epsilon).sqrt(),
-        "the mean is subtracted and nothing is divided.": centered,
-        "the mean is not subtracted from the result.": x
-        / (variance + epsilon).sqrt(),
-    }
 
 
 @exercise("06.1", "Normalize")
@@ -80,7 +45,7 @@ def _hold_norm(answer: Any, x: Tensor, epsilon: float) -> None:
     """Compare one result, and name the mistake if it differs."""
     where = f"For x of shape {tuple(x.shape)} and ε = {epsilon:g}"
     given = read_numbers(answer(x.clone(), epsilon), "the result")
-    expected = _normed(x, epsilon)
+    expected = normed(x, epsilon)
     if given.shape != expected.shape:
         raise Wrong(
             f"{where}, the result has the shape {tuple(given.shape)}: one"
@@ -88,7 +53,7 @@ def _hold_norm(answer: Any, x: Tensor, epsilon: float) -> None:
         )
     if torch.allclose(given, expected, rtol=1e-4, atol=1e-5):
         return
-    for message, slip in _slips(x, epsilon).items():
+    for message, slip in norm_slips(x, epsilon).items():
         if torch.allclose(given, slip, rtol=1e-4, atol=1e-5):
             raise Wrong(f"{where}, {message}")
     first = given.flatten()[0].item()
@@ -100,36 +65,6 @@ def _hold_norm(answer: Any, x: Tensor, epsilon: float) -> None:
 
 
 # 06.2
-
-
-def _counts(h: int, i: int) -> dict[str, int]:
-    """Return the usual wrong counts, with what to say."""
-    weights = 4 * h * h + 2 * h * i
-    biases, norms = 4 * h + i + h, 4 * h
-    return {
-        "biases and layer norms are missing: 12 H² is a rule of thumb. Every"
-        " matrix has a bias, every norm a scale and a shift.": weights,
-        "4 H are missing, as many as two layer norms have, and as many as the"
-        " biases of attention's four matrices: which of them did you leave"
-        " out?": weights + biases,
-        "the biases are missing: each of the six matrices adds one.": weights
-        + norms,
-        "only one layer norm is counted: attention and the feed-forward"
-        " network have one each.": weights + biases + norms // 2,
-        "a norm has two numbers per feature, a scale and a shift: you counted"
-        " one.": weights + biases + 2 * h,
-        "the feed-forward network's biases are missing, I and H.": weights
-        + 4 * h
-        + norms,
-        "attention has four matrices: W^O is missing.": weights
-        - h * h
-        - h
-        + biases
-        + norms,
-        "both biases of the feed-forward network have the same length: the"
-        " first is as long as I.": weights + 4 * h + 2 * h + norms,
-        "I is taken to be 4 H: use the argument.": 12 * h * h + 13 * h,
-    }
 
 
 @exercise("06.2", "Count a layer")
@@ -145,7 +80,7 @@ def count_layer(answer: Any) -> None:
         if given == right:
             continue
         where = f"For H = {h} and I = {i} you count {given:,}"
-        for message, slip in _counts(h, i).items():
+        for message, slip in count_slips(h, i).items():
             if given == slip:
                 raise Wrong(f"{where}: {message}")
         if given == 12 * h * h:
@@ -185,45 +120,6 @@ def _parts(
     return layer, [attend, feed, layer.norm1, layer.norm2]
 
 
-def _other_blocks(x: Tensor, parts: list[Function]) -> dict[str, Tensor]:
-    """Return what the usual mistakes compute, with what to say."""
-    attend, feed, one, two = parts
-    t1 = attend(x)
-    t3 = one(x + t1)
-    t4 = feed(t3)
-    before = x + attend(one(x))
-    after = one(t1) + x
-    return {
-        "that is pre-norm: the norms stand before the parts. In the equations"
-        " the sum comes first, then the norm.": before + feed(two(before)),
-        "the residual is added after the norm: add first, then normalize.": (
-            two(feed(after)) + after
-        ),
-        "the first sum is missing: T² is X + T¹.": two(
-            feed(one(t1)) + one(t1)
-        ),
-        "the second sum is missing: T⁵ is T⁴ + T³.": two(t4),
-        "both sums are missing: X and T³ have to be added.": two(
-            feed(one(t1))
-        ),
-        "the second sum adds X: look at the fifth equation.": two(t4 + x),
-        "the second sum adds T¹: look at the fifth equation.": two(t4 + t1),
-        "the second sum adds T²: look at the fifth equation.": two(
-            t4 + x + t1
-        ),
-        "norm_1 stands in both places: the last norm has weights of its"
-        " own.": one(t4 + t3),
-        "norm_2 stands in both places.": two(feed(two(x + t1)) + two(x + t1)),
-        "the two norms are swapped.": one(feed(two(x + t1)) + two(x + t1)),
-        "the last norm is missing: you return T⁵.": t4 + t3,
-        "the first norm is missing.": two(feed(x + t1) + x + t1),
-        "the feed-forward network is missing: you return T³.": t3,
-        "the feed-forward network sees T²: the norm comes before it.": two(
-            feed(x + t1) + t3
-        ),
-    }
-
-
 @exercise("06.3", "Six equations")
 def block(answer: Any) -> None:
     """Compare with nn.TransformerEncoderLayer, in odd sizes."""
@@ -238,7 +134,7 @@ def block(answer: Any) -> None:
         with torch.no_grad():
             given = read_numbers(answer(x.clone(), *parts), "H")
             expected = layer(x)
-            _hold_block(given, expected, _other_blocks(x, parts))
+            _hold_block(given, expected, block_slips(x, parts))
 
 
 def _hold_block(
@@ -297,7 +193,7 @@ def _functions(width: int) -> list[tuple[str, bool, Function]]:
         ("self-attention", False, attend),
         ("layer norm", True, norm),
         ("a function that changes nothing", True, lambda x: 1.0 * x),
-        ("a norm over the positions", False, lambda x: _normed(x, 1e-5, 1)),
+        ("a norm over the positions", False, lambda x: normed(x, 1e-5, 1)),
         (
             "a sum of each position and the one before it, where only earlier"
             " inputs reach an output",

@@ -262,7 +262,8 @@ INFLECTED = {
     "saturated": "saturation",
     "weights": "attention weight",
 }
-NO_TERMS = {"bug hunt"}
+NO_TERMS = {"bug hunt", "column", "row", "sort ten digits"}
+NO_TERMS |= {"tired", "wide", "suitcase", "trophy"}
 """Bold in a chapter for another reason than that a word is defined there."""
 
 
