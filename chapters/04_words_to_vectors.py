@@ -15,9 +15,7 @@
 # **Run time on a GPU:** not yet measured.
 
 # %% tags=["nbval-ignore-output"]
-from bertbook.runtime import (
-    SCALE, claim, device, load_results, seed_everything,
-)  # fmt: skip
+from bertbook.runtime import SCALE, claim, device, seed_everything
 
 print(f"device {device}, scale {SCALE}")
 
@@ -33,6 +31,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from bertbook import corpora, plotting
+from bertbook.runtime import load_results
 from bertbook.tokenization import WordPiece, normalize, split_words
 from bertbook.tokenizer_training import train_tokenizer
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from bertbook.checks import chapter_04 as check
-from bertbook.tokenization import SPECIAL, WordPiece
+from bertbook.tokenization import WordPiece
 
 # %% [markdown]
 # ## Exercise 04.1 · The longest match · ●●○ · 15 min
@@ -158,8 +158,8 @@ check.look_up(look_up)
 # - its pieces if the word itself were no entry, and all others stayed.
 #
 # You may use `WordPiece` of this book. It takes a list of entries and has a
-# method `split_word`. It wants the five special tokens in the list, and
-# `SPECIAL` has them.
+# method `split_word`. It wants the five special tokens in the list, as
+# `bertbook.tokenization.SPECIAL` names them.
 
 # %% [markdown]
 # **Hint 1.** For *pretraining* the two lists are equal. Why?
