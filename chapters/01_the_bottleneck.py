@@ -312,16 +312,26 @@ def write(start: str) -> str:
     return text
 
 
-# %%
+# %% tags=["nbval-ignore-output"]
 for start in ("the an", "the mo", "the ca"):
     line = write(start)
     print(line, end="")
-    assert line in corpus
+    assert line.partition(" because")[0] in corpus
+    assert all(line[i : i + 5] in corpus for i in range(len(line) - 4))
+    assert line.endswith("\n")
 
 # %% [markdown]
-# It completes each sentence, letter by letter.
-# This shows that a state can carry where we are in a sentence.
-# It does not show that the network knows anything about animals: it learned
+# It writes, letter by letter, and every five letters in a row are from the
+# corpus. The first half of each sentence is right: a state can carry where we
+# are in a sentence.
+#
+# Now look at the last words. After *because it was* the right word depends on
+# the animal, and the three sentences have agreed for 16 letters. The state
+# must carry the animal across them, and it often does not: other seeds, and
+# other processors with the same seed, let the monkey be *too tired* or the
+# cat *hungry*. This small failure is the subject of the chapter.
+#
+# None of it shows that the network knows anything about animals: it learned
 # 156 characters by heart.
 
 # %% [markdown]
