@@ -171,6 +171,24 @@ def translation_loss(
     )
 
 
+def add_dropout(model: Seq2Seq, probability: float) -> None:
+    """Let a recurrent translator forget inputs and outputs in training.
+
+    Zeros are drawn behind the embedding and before the output layer, and
+    never between one step and the next.
+
+    Args:
+        model: changed in place.
+        probability: the chance that a number is dropped.
+
+    Source: Zaremba et al. (2014), §3.1.
+    """
+    embedding, output = model.embedding, model.decoder.get_submodule("output")
+    drop = nn.Dropout(probability).train(model.training)
+    model.embedding = nn.Sequential(embedding, drop)  # pyright: ignore
+    model.decoder.output = nn.Sequential(drop, output)
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
     """How long, how fast and in which precision to train.
@@ -250,7 +268,7 @@ def translate(
     """Write a target for each source, greedily, always the likeliest next.
 
     Args:
-        model: the translator.
+        model: put into evaluation mode for the time of the call.
         sources: ids without special ones.
         max_len: the most ids to write for a source.
         batch_size: sources written side by side; similar lengths go
@@ -264,6 +282,8 @@ def translate(
     Raises:
         ValueError: for an empty source, or a length the model cannot write.
     """
+    was_training = model.training
+    model.eval()
     device = next(model.parameters()).device
     order = sorted(range(len(sources)), key=lambda i: len(sources[i]))
     written: list[list[int]] = [[]] * len(sources)
@@ -279,6 +299,7 @@ def translate(
         )
         for i, row in zip(chosen, rows.tolist(), strict=True):
             written[i] = row[: row.index(END_ID)] if END_ID in row else row
+    model.train(was_training)
     return written
 
 

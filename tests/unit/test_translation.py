@@ -17,6 +17,7 @@ from bertbook.translation import (
     UNKNOWN_ID,
     Example,
     TrainingConfig,
+    add_dropout,
     batches,
     collate,
     logits_of,
@@ -180,6 +181,46 @@ def test_products_in_half_precision_stay_close():
     other = train_translator(make(Seq2Seq), EXAMPLES, whole, seeded())
     assert one == pytest.approx(other, rel=0.02)
     assert one != other
+
+
+@pytest.mark.parametrize("kind", [Seq2Seq, AttentionSeq2Seq])
+def test_dropout_acts_in_training_alone(kind):
+    model, batch = make(kind), collate(EXAMPLES)
+    before = logits_of(model, batch)
+    size = sum(p.numel() for p in model.parameters())
+    add_dropout(model, 0.5)
+    assert torch.equal(logits_of(model, batch), before)
+    assert sum(p.numel() for p in model.parameters()) == size
+    model.train()
+    torch.manual_seed(1)
+    noisy = logits_of(model, batch)
+    torch.manual_seed(1)
+    assert torch.equal(logits_of(model, batch), noisy)
+    assert not torch.allclose(noisy, before, atol=0.01)
+
+
+def test_dropout_never_stands_between_two_steps():
+    model = make(Seq2Seq)
+    add_dropout(model, 1.0 - 1e-9)  # all that it touches becomes zero
+    model.train()
+    source, lengths = torch.tensor([[5, 6, 7]]), torch.tensor([3])
+    states, _ = model.encoder(model.embedding(source), lengths)
+    zeros = torch.zeros(1, 3, 7)
+    assert torch.equal(states, model.encoder(zeros, lengths)[0])
+    assert states.abs().min() > 0
+
+
+@each_model
+def test_writing_is_done_without_dropout_and_leaves_the_mode(kind):
+    model = make(kind)
+    if kind is not Transformer:
+        add_dropout(model, 0.5)
+    model.train()
+    once, again = (translate(model, [[5, 6]], max_len=9) for _ in range(2))
+    assert once == again == translate(model.eval(), [[5, 6]], max_len=9)
+    model.train()
+    translate(model, [[5]], max_len=1)
+    assert model.training
 
 
 def test_smoothing_gives_every_id_a_share():
