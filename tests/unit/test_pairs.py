@@ -153,14 +153,13 @@ def test_two_sentences_give_a_third_of_positives() -> None:
 
 @each_config
 def test_every_sentence_of_a_document_is_used(config) -> None:
-    for number, document in enumerate(MIXED):
-        used = set()
-        for pair in next_sentence_pairs(MIXED, config, seeded(5)):
-            if pair.first.document == number:
-                used |= set(range(pair.first.start, pair.first.stop))
-                if pair.label == FOLLOWS:
-                    used |= set(range(pair.second.start, pair.second.stop))
-        assert used == set(range(len(document)))
+    used = [set() for _ in MIXED]
+    for pair in next_sentence_pairs(MIXED, config, seeded(5)):
+        document, start, stop = pair.first
+        used[document] |= set(range(start, stop))
+        if pair.label == FOLLOWS:
+            used[document] |= set(range(*pair.second[1:]))
+    assert used == [set(range(len(document))) for document in MIXED]
 
 
 def test_negatives_come_from_all_other_documents() -> None:
