@@ -173,7 +173,9 @@ class BertEmbeddings(RotaryEmbeddings):
             ValueError: if the input is longer than the position table.
         """
         x = super().summed(token_ids, segment_ids)
-        return self.position(x, position_ids=position_ids)
+        if position_ids is None:
+            return self.position(x)
+        return x + self.position.table(position_ids)
 
 
 class Bert(nn.Module):

@@ -115,25 +115,13 @@ class LearnedPositions(nn.Module):
         nn.init.normal_(self.table.weight, std=0.02)
 
     def forward(
-        self,
-        x: Float[Tensor, "batch seq_len d_model"],
-        start: int = 0,
-        position_ids: Int[Tensor, "batch seq_len"] | None = None,
+        self, x: Float[Tensor, "batch seq_len d_model"], start: int = 0
     ) -> Float[Tensor, "batch seq_len d_model"]:
         """Add the vector of each position, the first being `start`.
 
-        Args:
-            x: one vector per token.
-            start: the position of the first token.
-            position_ids: the position of every token, where they are not
-                consecutive: in a row that holds several sequences.
-
         Raises:
-            ValueError: if the input reaches past the table. The values of
-                `position_ids` are not looked at here.
+            ValueError: if the input reaches past the table.
         """
-        if position_ids is not None:
-            return x + self.table(position_ids).to(x.dtype)
         end, max_len = start + x.shape[1], self.table.num_embeddings
         if end > max_len:
             raise ValueError(
