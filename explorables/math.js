@@ -32,3 +32,15 @@ export function positions(length, d, n) {
       return i % 2 ? Math.cos(angle) : Math.sin(angle);
     }));
 }
+
+/**
+ * Return the three masks of a Transformer; true = may attend.
+ * `source` and `target` say of each token whether it is real (no pad).
+ */
+export function masks(source, target) {
+  return {
+    encoder: source.map(() => [...source]),
+    decoder: target.map((_, row) => target.map((real, column) => real && column <= row)),
+    cross: target.map((asks) => source.map((real) => asks && real)),
+  };
+}
