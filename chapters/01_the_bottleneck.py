@@ -272,49 +272,63 @@ characters = sorted(set(corpus))
 ids = torch.tensor([characters.index(letter) for letter in corpus])
 ids = ids.to(device)
 
+
 # %%
-seed_everything(0)
-parts = {
-    "embedding": nn.Embedding(len(characters), 16),
-    "gru": nn.GRU(16, 64, batch_first=True),
-    "output": nn.Linear(64, len(characters)),
-}
-language_model = nn.ModuleDict(parts).to(device)
+def new_writer(seed: int) -> nn.ModuleDict:
+    """Return an untrained model of the characters."""
+    seed_everything(seed)
+    parts = {
+        "embedding": nn.Embedding(len(characters), 16),
+        "gru": nn.GRU(16, 64, batch_first=True),
+        "output": nn.Linear(64, len(characters)),
+    }
+    return nn.ModuleDict(parts).to(device)
+
+
+language_model = new_writer(0)
 assert len(corpus) == 156
 print(len(corpus), "characters,", len(characters), "different ones")
 
+
 # %%
-optimizer = torch.optim.Adam(language_model.parameters(), lr=1e-2)
-losses = []
-for _ in range(200):
-    vectors = language_model["embedding"](ids[None, :-1])
-    outputs, _ = language_model["gru"](vectors)
-    loss = F.cross_entropy(language_model["output"](outputs)[0], ids[1:])
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    losses.append(loss.item())
+def learn(writer: nn.ModuleDict, num_steps: int) -> list[float]:
+    """Train on the whole corpus at once, and return the losses."""
+    optimizer = torch.optim.Adam(writer.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(num_steps):
+        vectors = writer["embedding"](ids[None, :-1])
+        outputs, _ = writer["gru"](vectors)
+        loss = F.cross_entropy(writer["output"](outputs)[0], ids[1:])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+losses = learn(language_model, 200)
 claim(losses[0], 2.9, 3.3, f"first loss (ln {len(characters)} = 3.09)")
 claim(losses[-1], 0.0, 0.1, "last loss")
 
 
 # %%
 @torch.no_grad()
-def write(start: str) -> str:
+def write(writer: nn.ModuleDict, start: str) -> str:
     """Continue a text greedily until the line ends."""
     token_ids = torch.tensor([[characters.index(each) for each in start]])
     text, hidden = start, None
     while not text.endswith("\n") and len(text) < 80:
-        vectors = language_model["embedding"](token_ids.to(device))
-        outputs, hidden = language_model["gru"](vectors, hidden)
-        token_ids = language_model["output"](outputs[:, -1:]).argmax(dim=-1)
+        vectors = writer["embedding"](token_ids.to(device))
+        outputs, hidden = writer["gru"](vectors, hidden)
+        token_ids = writer["output"](outputs[:, -1:]).argmax(dim=-1)
         text += characters[token_ids.item()]
     return text
 
 
 # %% tags=["nbval-ignore-output"]
-for start in ("the an", "the mo", "the ca"):
-    line = write(start)
+STARTS = ("the an", "the mo", "the ca")
+for start in STARTS:
+    line = write(language_model, start)
     print(line, end="")
     assert line.partition(" because")[0] in corpus
     assert all(line[i : i + 5] in corpus for i in range(len(line) - 4))
@@ -327,9 +341,28 @@ for start in ("the an", "the mo", "the ca"):
 #
 # Now look at the last words. After *because it was* the right word depends on
 # the animal, and the three sentences have agreed for 16 letters. The state
-# must carry the animal across them, and it often does not: other seeds, and
-# other processors with the same seed, let the monkey be *too tired* or the
-# cat *hungry*. This small failure is the subject of the chapter.
+# must carry the animal across them. **Prediction:** with other seeds, and half
+# the steps, some animals are lost on the way.
+
+# %%
+lines = []
+for seed in (1, 2, 3, 4):
+    writer = new_writer(seed)
+    learn(writer, 100)
+    lines += [write(writer, start) for start in STARTS]
+beginnings = sum(line.partition(" because")[0] in corpus for line in lines)
+endings = sum(line in corpus for line in lines)
+claim(beginnings, 11, 12, "first halves right, of 12")
+claim(endings, 3, 8, "whole sentences right, of 12")
+
+# %% tags=["nbval-ignore-output"]
+for line in lines[:6]:
+    print(line, end="")
+
+# %% [markdown]
+# The monkey is *too tired*, or the cat *hungry*. Which animal is lost depends
+# on the seed, and with the same seed on the processor. This small failure is
+# the subject of the chapter.
 #
 # None of it shows that the network knows anything about animals: it learned
 # 156 characters by heart.
