@@ -9,15 +9,17 @@ import platform
 import random
 import shlex
 import sys
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import numpy as np
 import torch
 
 Scale = Literal["small", "full"]
+_Job = TypeVar("_Job")
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -205,3 +207,57 @@ def save_results(
     partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     partial.replace(path)
     return path
+
+
+def resume(
+    stem: str,
+    jobs: Sequence[_Job],
+    run: Callable[[_Job], dict[str, Any]],
+    identity: Callable[[dict[str, Any]], _Job],
+    *,
+    keep: Callable[[dict[str, Any]], bool] | None = None,
+    fresh: bool = False,
+    folder: Path | None = None,
+) -> list[dict[str, Any]]:
+    """Run an experiment's jobs, each once, however often it is killed.
+
+    Every finished row is saved at once. A later call takes the rows on file
+    and runs what is missing.
+
+    Args:
+        stem: the chapter's stem.
+        jobs: what is to be run, in the order of the rows.
+        run: does one job and describes it in a row.
+        identity: the job that a row belongs to. A row on file of no job in
+            `jobs` is dropped.
+        keep: whether a row on file still holds; by default all do.
+        fresh: whether to run everything again.
+        folder: as in `save_results`.
+
+    Returns:
+        One row per job, in the order of the jobs.
+
+    Raises:
+        ValueError: if a row that `run` returned belongs to another job.
+    """
+    path = (folder or _ROOT / "results") / f"{stem}.json"
+    rows: list[dict[str, Any]] = []
+    if path.exists() and not fresh:
+        rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    rows = [
+        row
+        for row in rows
+        if identity(row) in jobs and (keep is None or keep(row))
+    ]
+    done = [identity(row) for row in rows]
+    for job in jobs:
+        if job in done:
+            continue
+        row = run(job)
+        if identity(row) != job:
+            raise ValueError(f"the row of {job} says it is of {identity(row)}")
+        rows.append(row)
+        rows.sort(key=lambda row: jobs.index(identity(row)))
+        save_results(stem, rows, folder=folder)
+        print(f"{len(rows)} of {len(jobs)}:", job, flush=True)
+    return rows

@@ -22,7 +22,7 @@ from bertbook.lookback import (
     train_reader,
 )
 from bertbook.positions import RelativeBias
-from bertbook.runtime import load_results, save_results, seed_everything
+from bertbook.runtime import resume, seed_everything
 
 STEM = "05_position"
 LENGTHS = [10, 15, 20, 25, 30, 40, 50, 60]
@@ -89,20 +89,6 @@ def identity(row: dict[str, Any]) -> Job:
     return row["setting"], row["scheme"], row["seed"]
 
 
-def finished(jobs: list[Job]) -> list[dict[str, Any]]:
-    """Return the rows of an earlier run that these jobs would repeat."""
-    try:
-        rows = load_results(STEM)["rows"]
-    except ValueError:
-        return []
-    return [
-        row
-        for row in rows
-        if identity(row) in jobs
-        and row["training"] == SETTINGS[row["setting"]]
-    ]
-
-
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(description="Train chapter 05's readers.")
@@ -115,15 +101,14 @@ def main() -> None:
         *itertools.product(["mended"], ["relative"], range(6)),
         *itertools.product(["full"], SCHEMES, arguments.seeds),
     ]
-    rows = [] if arguments.fresh else finished(jobs)
-    for job in jobs:
-        if job in map(identity, rows):
-            continue
-        row = run(job)
-        rows.append(row)
-        rows.sort(key=lambda row: jobs.index(identity(row)))
-        save_results(STEM, rows)
-        print(*job, row["cpu_seconds"], row["accuracy"], flush=True)
+    resume(
+        STEM,
+        jobs,
+        run,
+        identity,
+        keep=lambda row: row["training"] == SETTINGS[row["setting"]],
+        fresh=arguments.fresh,
+    )
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from bertbook.ablation import (
     sorting_loss,
     train_sorter,
 )
-from bertbook.runtime import load_results, save_results, seed_everything
+from bertbook.runtime import resume, seed_everything
 
 STEM = "06_the_block"
 TRAINING: dict[str, Any] = {
@@ -97,19 +97,6 @@ def identity(row: dict[str, Any]) -> Job:
     return row["study"], row["block"], row["layers"], row["seed"]
 
 
-def finished(jobs: list[Job]) -> list[dict[str, Any]]:
-    """Return the rows of an earlier run that these jobs would repeat."""
-    try:
-        rows = load_results(STEM)["rows"]
-    except ValueError:
-        return []
-    return [
-        row
-        for row in rows
-        if identity(row) in jobs and row["training"] == TRAINING
-    ]
-
-
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(description="Train chapter 06's sorters.")
@@ -131,15 +118,14 @@ def main() -> None:
         for num_layers in depths
         for seed in seeds
     ]
-    rows = [] if arguments.fresh else finished(jobs)
-    for job in jobs:
-        if job in map(identity, rows):
-            continue
-        row = run(job)
-        rows.append(row)
-        rows.sort(key=lambda row: jobs.index(identity(row)))
-        save_results(STEM, rows)
-        print(*job, row["cpu_seconds"], row["held_out_loss"], flush=True)
+    resume(
+        STEM,
+        jobs,
+        run,
+        identity,
+        keep=lambda row: row["training"] == TRAINING,
+        fresh=arguments.fresh,
+    )
 
 
 if __name__ == "__main__":

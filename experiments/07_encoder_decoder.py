@@ -1,6 +1,6 @@
 """Train the translators of chapter 07, a row per model and seed.
 
-nice -n 10 python experiments/07_encoder_decoder.py    # 40 minutes, one core
+nice -n 10 python experiments/07_encoder_decoder.py    # 30 minutes, one core
 
 Three settings: `toy`, the word-order task that the chapter runs again live;
 `sweep`, shorter runs that choose a learning rate for each model by its loss
@@ -25,7 +25,7 @@ from bertbook import corpora, word_order
 from bertbook.attention import MultiHeadAttention
 from bertbook.blocks import PreNormAdd
 from bertbook.corpora import Pair, Splits
-from bertbook.runtime import load_results, save_results, seed_everything
+from bertbook.runtime import resume, seed_everything
 from bertbook.seq2seq import AttentionSeq2Seq, Seq2Seq, Seq2SeqConfig
 from bertbook.transformer import Transformer, TransformerConfig
 from bertbook.translation import (
@@ -44,10 +44,10 @@ from bertbook.translation import (
 
 STEM = "07_encoder_decoder"
 VOCAB_SIZE, MAX_LEN = 2_000, 96
-TRAINING = TrainingConfig(num_steps=4_000, batch_size=32, half=True)
+TRAINING = TrainingConfig(num_steps=3_000, batch_size=32, half=True)
 DROPOUT = 0.1
 SWEEP_STEPS, SWEEP_SEED = 600, 100
-RATES = (5e-4, 1e-3, 2e-3, 4e-3)
+RATES = (5e-4, 1e-3, 2e-3, 4e-3, 8e-3)
 TOY = TrainingConfig(num_steps=400, batch_size=64, learning_rate=3e-3)
 TOY_PAIRS = (4_000, 500)
 EDGES = (5, 8, 11, 14, 17, 20)
@@ -56,6 +56,8 @@ SAMPLES = (3, 200, 400, 600, 800)
 MODELS = ("Transformer", "GRU", "GRU with attention")
 TOYS = ("Transformer", "Transformer, leaking mask")
 Job = tuple[str, str, int, float]
+"""A setting, a model, a seed, and the highest learning rate."""
+COPY: Job = ("copy", "the source", 0, 0.0)
 
 
 def build(name: str) -> Translator:
@@ -171,13 +173,20 @@ def write(
     return [tokenizer.decode(ids) for ids in written]
 
 
+def training_of(job: Job) -> TrainingConfig:
+    """Return how a job trains."""
+    setting, _, _, rate = job
+    if setting == "toy":
+        return TOY
+    steps = SWEEP_STEPS if setting == "sweep" else TRAINING.num_steps
+    return replace(TRAINING, num_steps=steps, learning_rate=rate)
+
+
 def run_verses(job: Job) -> dict[str, Any]:
     """Train one model on the verses and measure it; a sweep is shorter."""
-    setting, name, seed, rate = job
+    setting, name, seed, _ = job
     splits, tokenizer, examples = prepare()
-    training = replace(TRAINING, learning_rate=rate)
-    if setting == "sweep":
-        training = replace(training, num_steps=SWEEP_STEPS)
+    training = training_of(job)
     generator = seed_everything(seed)
     model = build(name)
     losses = train_translator(model, examples, training, generator)
@@ -218,22 +227,24 @@ def run_toy(job: Job) -> dict[str, Any]:
     }
 
 
-def run(job: Job) -> dict[str, Any]:
-    """Do one job and describe it in a row."""
-    started = time.process_time()
-    row = run_toy(job) if job[0] == "toy" else run_verses(job)
-    names = ("setting", "model", "seed", "rate")
-    seconds = round(time.process_time() - started, 1)
-    return dict(zip(names, job, strict=True)) | row | {"cpu_seconds": seconds}
-
-
-def copied() -> dict[str, Any]:
+def run_copy() -> dict[str, Any]:
     """Score the baseline that hands the source back unchanged."""
     pairs = corpora.translation_splits().test
     outputs = [pair.source for pair in pairs]
     lengths = by_length(outputs, pairs)
-    found = {**bleu_chrf(outputs, pairs), "by_length": lengths}
-    return {"setting": "copy", "edges": EDGES, **found}
+    return {"edges": EDGES, **bleu_chrf(outputs, pairs), "by_length": lengths}
+
+
+def run(job: Job) -> dict[str, Any]:
+    """Do one job and describe it in a row."""
+    started = time.process_time()
+    if job == COPY:
+        row = run_copy()
+    else:
+        row = run_toy(job) if job[0] == "toy" else run_verses(job)
+    names = ("setting", "model", "seed", "rate")
+    seconds = round(time.process_time() - started, 1)
+    return dict(zip(names, job, strict=True)) | row | {"cpu_seconds": seconds}
 
 
 def identity(row: dict[str, Any]) -> Job:
@@ -251,17 +262,10 @@ def best_rate(rows: list[dict[str, Any]], name: str) -> float:
     return min(swept, key=lambda row: row["dev_loss"])["rate"]
 
 
-def run_all(jobs: list[Job], rows: list[dict[str, Any]]) -> None:
-    """Run the jobs that have no row yet, saving each."""
-    done = [identity(row) for row in rows if row["setting"] != "copy"]
-    for job in jobs:
-        if job in done:
-            continue
-        row = run(job)
-        rows.append(row)
-        save_results(STEM, rows)
-        found = ("exact_match", "dev_loss", "bleu", "chrf", "cpu_seconds")
-        print(*job, {k: row[k] for k in found if k in row}, flush=True)
+def holds(row: dict[str, Any]) -> bool:
+    """Tell whether a row was trained with the settings above."""
+    job = identity(row)
+    return job == COPY or row["training"] == asdict(training_of(job))
 
 
 def main() -> None:
@@ -270,21 +274,14 @@ def main() -> None:
     parser.add_argument("--fresh", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    rows: list[dict[str, Any]] = []
-    if not arguments.fresh:
-        try:
-            rows = load_results(STEM)["rows"]
-        except ValueError:
-            print("no earlier results: starting")
-    if not any(row["setting"] == "copy" for row in rows):
-        rows.append(copied())
-    run_all([("toy", n, s, 3e-3) for s in range(10) for n in TOYS], rows)
+    toys = itertools.product(["toy"], TOYS, range(10), [TOY.learning_rate])
     sweep = itertools.product(["sweep"], MODELS, [SWEEP_SEED], RATES)
-    run_all(list(sweep), rows)
+    jobs: list[Job] = [COPY, *toys, *sweep]
+    chosen = {"run": run, "identity": identity, "keep": holds}
+    rows = resume(STEM, jobs, **chosen, fresh=arguments.fresh)
     rates = {name: best_rate(rows, name) for name in MODELS}
-    run_all(
-        [("verses", n, s, rates[n]) for s in range(3) for n in MODELS], rows
-    )
+    jobs += [("verses", n, s, rates[n]) for s in range(3) for n in MODELS]
+    resume(STEM, jobs, **chosen)
 
 
 if __name__ == "__main__":

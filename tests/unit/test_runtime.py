@@ -4,6 +4,7 @@ import json
 import random
 import subprocess
 import sys
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -94,3 +95,88 @@ def test_the_scale_comes_from_the_environment(scale, expected):
         check=False,
     )
     assert expected in run.stdout + run.stderr
+
+
+class Experiment:
+    """Four jobs, one row each; it can be killed in the middle."""
+
+    jobs: ClassVar = [("a", 0), ("a", 1), ("b", 0), ("b", 1)]
+
+    def __init__(self, folder, killed_at=None, steps=5):
+        self.folder, self.killed_at, self.steps = folder, killed_at, steps
+        self.ran = []
+
+    def run(self, job):
+        if job == self.killed_at:
+            raise KeyboardInterrupt
+        self.ran.append(job)
+        return {"name": job[0], "seed": job[1], "steps": self.steps}
+
+    def __call__(self, jobs=None, **choices):
+        return runtime.resume(
+            "99_none",
+            jobs or self.jobs,
+            self.run,
+            lambda row: (row["name"], row["seed"]),
+            keep=lambda row: row["steps"] == self.steps,
+            folder=self.folder,
+            **choices,
+        )
+
+
+def on_file(folder):
+    rows = json.loads((folder / "99_none.json").read_text())["rows"]
+    return [(row["name"], row["seed"]) for row in rows]
+
+
+def test_a_killed_experiment_goes_on_where_it_stopped(tmp_path, capsys):
+    first = Experiment(tmp_path, killed_at=("b", 0))
+    with pytest.raises(KeyboardInterrupt):
+        first()
+    assert on_file(tmp_path) == first.ran == [("a", 0), ("a", 1)]
+    second = Experiment(tmp_path)
+    rows = second()
+    assert second.ran == [("b", 0), ("b", 1)]
+    assert len(rows) == 4
+    assert on_file(tmp_path) == Experiment.jobs
+    assert "3 of 4: ('b', 0)" in capsys.readouterr().out
+    third = Experiment(tmp_path)
+    assert third() == rows
+    assert third.ran == []
+
+
+def test_a_fresh_experiment_runs_everything_again(tmp_path):
+    Experiment(tmp_path)()
+    again = Experiment(tmp_path, killed_at=("a", 1))
+    with pytest.raises(KeyboardInterrupt):
+        again(fresh=True)
+    assert again.ran == on_file(tmp_path) == [("a", 0)]
+
+
+def test_rows_of_other_settings_are_run_again(tmp_path):
+    Experiment(tmp_path, steps=5)()
+    longer = Experiment(tmp_path, steps=6)
+    assert {row["steps"] for row in longer()} == {6}
+    assert longer.ran == Experiment.jobs
+
+
+def test_rows_stand_in_the_order_of_the_jobs(tmp_path):
+    Experiment(tmp_path)([("a", 1), ("b", 1)])
+    rows = Experiment(tmp_path)([("b", 0), ("b", 1)])
+    assert [(row["name"], row["seed"]) for row in rows] == [
+        ("b", 0),
+        ("b", 1),
+    ]
+    assert on_file(tmp_path) == [("b", 0), ("b", 1)]  # no job asks for a 1
+
+
+def test_a_row_of_another_job_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"row of 3 says it is of 4"):
+        runtime.resume(
+            "99_none",
+            [3],
+            lambda job: {"seed": job + 1},
+            lambda row: row["seed"],
+            folder=tmp_path,
+        )
+    assert not list(tmp_path.iterdir())
