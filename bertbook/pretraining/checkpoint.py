@@ -1,0 +1,202 @@
+"""Checkpoints of a run: whole or absent, and never unpickled.
+
+A checkpoint is one safetensors file. `latest.json` names it, with its
+sha256 and the settings of the run, and is replaced in one step after the
+file has reached the disk.
+"""
+
+import errno
+import hashlib
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from bertbook.pretraining.config import PretrainingConfig
+
+_LATEST: Final = "latest.json"
+_MOMENTS: Final = ("exp_avg", "exp_avg_sq", "step")
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be written or read, and what to do."""
+
+
+def write_atomically(file: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all.
+
+    Raises:
+        CheckpointError: if the disk is full, or may not be written.
+    """
+    partial = file.with_name(file.name + ".partial")
+    try:
+        with partial.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(file)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+        cause = "the disk is full" if full else str(error)
+        raise CheckpointError(
+            f"{file} could not be written: {cause}. The checkpoint before it"
+            " is untouched: make room, and go on with --resume"
+        ) from None
+
+
+def state_of(
+    model: nn.Module, optimizer: torch.optim.Optimizer
+) -> dict[str, Tensor]:
+    """Return weights and the optimizer's moments under one set of names."""
+    state = {}
+    for name, parameter in model.named_parameters():
+        state[f"weight/{name}"] = parameter.detach().cpu().contiguous()
+        for moment, tensor in optimizer.state[parameter].items():
+            state[f"{moment}/{name}"] = tensor.detach().cpu().contiguous()
+    return state
+
+
+def restore(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    state: dict[str, Tensor],
+) -> None:
+    """Put a state back; the counterpart of `state_of`.
+
+    Raises:
+        CheckpointError: if it is the state of another model.
+    """
+    for name, parameter in model.named_parameters():
+        saved = state.get(f"weight/{name}")
+        if saved is None or saved.shape != parameter.shape:
+            found = None if saved is None else tuple(saved.shape)
+            raise CheckpointError(
+                f"the checkpoint has {found} for the weight {name} of shape"
+                f" {tuple(parameter.shape)}: it belongs to another model"
+            )
+        with torch.no_grad():
+            parameter.copy_(saved)
+        optimizer.state[parameter] = {
+            moment: state[f"{moment}/{name}"].to(
+                parameter.device if moment != "step" else "cpu"
+            )
+            for moment in _MOMENTS
+        }
+
+
+class Checkpoints:
+    """The checkpoints in a run's folder; the last two are kept.
+
+    Args:
+        folder: the run's output folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def exists(self) -> bool:
+        """Tell whether there is a checkpoint to go on from."""
+        return (self.folder / _LATEST).exists()
+
+    def save(
+        self,
+        step: int,
+        state: dict[str, Tensor],
+        config: PretrainingConfig,
+        facts: dict[str, Any],
+    ) -> None:
+        """Write the state after a step, then point to it.
+
+        Raises:
+            CheckpointError: as in `write_atomically`.
+        """
+        data = save(state)
+        file = self.folder / f"step-{step:08d}.safetensors"
+        write_atomically(file, data)
+        latest = {
+            "file": file.name,
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "step": step,
+            "config": asdict(config),
+            "facts": facts,
+        }
+        text = json.dumps(latest, indent=1) + "\n"
+        write_atomically(self.folder / _LATEST, text.encode())
+        for old in sorted(self.folder.glob("step-*.safetensors"))[:-2]:
+            old.unlink()
+
+    def latest(self) -> dict[str, Any]:
+        """Read what `latest.json` says.
+
+        Raises:
+            CheckpointError: if there is none, or it cannot be read.
+        """
+        file = self.folder / _LATEST
+        try:
+            return json.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise CheckpointError(
+                f"{self.folder} holds no checkpoint to resume: start the run"
+                " without --resume"
+            ) from None
+        except (OSError, ValueError) as error:
+            raise CheckpointError(
+                f"{file} cannot be read ({error}): delete it to start anew"
+            ) from None
+
+    def load(self, config: PretrainingConfig) -> tuple[int, dict[str, Tensor]]:
+        """Read the last checkpoint of a run with these settings.
+
+        Returns:
+            The number of steps done, and the state for `restore`.
+
+        Raises:
+            CheckpointError: if there is none, it is damaged, or it belongs
+                to a run with other settings.
+        """
+        latest = self.latest()
+        _check_same(latest, config)
+        file = self.folder / latest["file"]
+        data = file.read_bytes() if file.exists() else b""
+        if hashlib.sha256(data).hexdigest() != latest["sha256"]:
+            others = sorted(self.folder.glob("step-*.safetensors"))
+            whole = [each.name for each in others if each != file]
+            raise CheckpointError(
+                f"{file} is damaged: its sha256 is not the one on record."
+                f" Other checkpoints here: {', '.join(whole) or 'none'}"
+            )
+        return latest["step"], load(data)
+
+
+def _check_same(latest: dict[str, Any], config: PretrainingConfig) -> None:
+    """Refuse to go on with other settings.
+
+    The number of steps may change as long as the learning rate has not begun
+    to fall in either run: up to there the two runs are the same.
+    """
+    mine = asdict(config)
+    before = latest["config"]
+    changed = {
+        name: (before.get(name), value)
+        for name, value in mine.items()
+        if before.get(name) != value
+    }
+    if "steps" in changed:
+        other = PretrainingConfig(**before)
+        if latest["step"] <= min(other.decay_from, config.decay_from):
+            del changed["steps"]
+    if changed:
+        listed = ", ".join(
+            f"{name} {old!r} → {new!r}" for name, (old, new) in changed.items()
+        )
+        raise CheckpointError(
+            f"the run was begun with other settings ({listed}): resume it"
+            " with those, or start another run in a new folder"
+        )

@@ -1,0 +1,356 @@
+"""The loop: packed rows in, weights out, and nothing lost on the way."""
+
+import math
+import time
+from pathlib import Path
+from typing import Any, Final, cast
+
+import torch
+import torch.nn.functional as F
+from accelerate import Accelerator, PartialState
+from accelerate.state import AcceleratorState
+from accelerate.utils import tqdm
+from torch import Tensor, nn
+
+from bertbook.bert import BertForMaskedLM
+from bertbook.masking import (
+    IGNORED,
+    Masked,
+    MaskingConfig,
+    mask_spans,
+    mask_tokens,
+)
+from bertbook.pretraining.checkpoint import (
+    CheckpointError,
+    Checkpoints,
+    restore,
+    state_of,
+)
+from bertbook.pretraining.config import PretrainingConfig
+from bertbook.pretraining.log import RunLog
+from bertbook.pretraining.precision import choose_precision
+from bertbook.pretraining.rows import Rows, RowSampler
+from bertbook.pretraining.store import TokenStore
+from bertbook.runtime import describe_machine, describe_versions
+from bertbook.tokenization import MASK, SPECIAL
+
+_HELD_OUT_ROWS: Final = 128
+_FORMATS: Final = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
+
+
+class NotFiniteLoss(ValueError):
+    """A loss that is no number, which no later step could repair."""
+
+
+def masking_config(config: PretrainingConfig) -> MaskingConfig:
+    """Return the collator's settings; the special tokens come first."""
+    return MaskingConfig(
+        vocab_size=config.vocab_size,
+        mask_id=SPECIAL.index(MASK),
+        special_ids=range(len(SPECIAL)),
+        select_prob=config.select_prob,
+        mask_prob=config.mask_prob,
+        random_prob=config.random_prob,
+    )
+
+
+class Batches:
+    """The rows of every step, masked, as a function of the step's number.
+
+    Args:
+        store: the corpus.
+        config: the run's settings.
+        continues: True for the `##` pieces of the vocabulary.
+    """
+
+    def __init__(
+        self, store: TokenStore, config: PretrainingConfig, continues: Tensor
+    ) -> None:
+        self.config, self.continues = config, continues
+        self.sampler = RowSampler(store, config.width, config.seed)
+        self.masking = masking_config(config)
+
+    def __call__(self, step: int) -> tuple[Rows, Tensor]:
+        """Return the packed rows of a step as they are read, and labels."""
+        config = self.config
+        rows = self.sampler.rows(
+            step * config.rows, config.rows, config.lengths_at(step)
+        )
+        masked = self.mask(rows.token_ids, step)
+        return rows._replace(token_ids=masked.token_ids), masked.labels
+
+    def mask(self, token_ids: Tensor, step: int) -> Masked:
+        """Choose and hide tokens, anew at every step."""
+        generator = torch.Generator().manual_seed(
+            _mixed(self.config.seed, 2, step)
+        )
+        if self.config.masking == "tokens":
+            return mask_tokens(token_ids, self.masking, generator)
+        return mask_spans(
+            token_ids,
+            self.masking,
+            generator,
+            self.continues,
+            max_words=3 if self.config.masking == "spans" else 1,
+        )
+
+
+def _mixed(*numbers: int) -> int:
+    """Make one seed of several numbers."""
+    mixed = 0
+    for number in numbers:
+        mixed = (mixed * 1_000_003 + number) % 2**63
+    return mixed
+
+
+class Run:
+    """One pre-training run, from its settings to its weights.
+
+    Args:
+        config: the settings.
+        vocabulary: the WordPieces, `SPECIAL` first.
+        train: the text to learn from.
+        held_out: the text to be tested on.
+        folder: where checkpoints, metrics and the picture go.
+        resume: whether to go on from the folder's last checkpoint.
+
+    Raises:
+        ValueError: if vocabulary, stores and settings do not belong
+            together.
+        CheckpointError: if the folder holds another run, or none to resume.
+    """
+
+    def __init__(
+        self,
+        config: PretrainingConfig,
+        vocabulary: list[str],
+        train: TokenStore,
+        held_out: TokenStore,
+        folder: Path,
+        *,
+        resume: bool = False,
+    ) -> None:
+        for store in (train, held_out):
+            store.check_vocabulary(vocabulary)
+        if len(vocabulary) != config.vocab_size:
+            raise ValueError(
+                f"the vocabulary has {len(vocabulary)} entries, vocab_size is"
+                f" {config.vocab_size}: they must be the same"
+            )
+        self.config, self.vocabulary, self.folder = config, vocabulary, folder
+        self.checkpoints = Checkpoints(folder)
+        self._check_folder(resume)
+        continues = torch.tensor([t.startswith("##") for t in vocabulary])
+        self.batches = Batches(train, config, continues)
+        self.held_out = Batches(held_out, config, continues)
+        self._prepare(resume)
+
+    def _check_folder(self, resume: bool) -> None:
+        """Refuse a folder that holds something else."""
+        if resume or not self.folder.exists():
+            return
+        if self.checkpoints.exists:
+            raise CheckpointError(
+                f"{self.folder} holds another run: go on with it by --resume,"
+                " or choose another folder"
+            )
+        others = [p.name for p in self.folder.iterdir()]
+        if set(others) - {"metrics.jsonl", "loss.png", "corpus"}:
+            raise CheckpointError(
+                f"{self.folder} holds other files, {sorted(others)[0]} the"
+                " first: choose an empty folder"
+            )
+
+    def _prepare(self, resume: bool) -> None:
+        """Build the model and its optimizer, or bring them back."""
+        state: dict[str, Tensor] = {}
+        self.step, facts = 0, {}
+        if resume:
+            self.step, state = self.checkpoints.load(self.config)
+            facts = self.checkpoints.latest()["facts"]
+        self._choose_format(facts.get("format"))
+        self.log = RunLog(
+            self.folder,
+            self.step,
+            facts.get("log"),
+            active=self.accelerator.is_main_process,
+        )
+        torch.manual_seed(self.config.seed)
+        model = self.config.build()
+        model.to(self.accelerator.device)
+        optimizer = _optimizer(model, self.config)
+        if state:
+            restore(model, optimizer, state)
+        self.plain = model
+        if self.config.compile:
+            model.bert.compile()
+        self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
+
+    def _choose_format(self, before: str | None) -> None:
+        """Take the format of the settings, of before, or the fastest."""
+        device = PartialState().device
+        assert device is not None
+        chosen, why = before, "as the run began"
+        if self.config.precision != "auto":
+            chosen, why = _FORMATS[self.config.precision], "as set"
+        elif before is None:
+            chosen, why = choose_precision(device)
+        # One process may train several models, each in a format of its own.
+        AcceleratorState._reset_state()
+        self.accelerator = Accelerator(mixed_precision=chosen)
+        self.facts: dict[str, Any] = {
+            "format": chosen,
+            "why": why,
+            "machine": describe_machine(),
+            "versions": describe_versions(),
+        }
+        self.accelerator.print(f"number format {chosen} ({why})")
+
+    def train(self, until: int | None = None) -> BertForMaskedLM:
+        """Take the steps that are left, and return the model.
+
+        Args:
+            until: stop before this step, as if the run were killed there;
+                None goes to the end.
+
+        Raises:
+            NotFiniteLoss: if the loss is NaN or infinite; the checkpoint
+                before it stays.
+            CheckpointError: if a checkpoint cannot be written.
+        """
+        config = self.config
+        self.folder.mkdir(parents=True, exist_ok=True)
+        end = config.steps if until is None else min(until, config.steps)
+        bar = tqdm(total=config.steps, initial=self.step, unit="step")
+        begin = time.perf_counter()
+        while self.step < end:
+            loss, tokens = self._update()
+            self.step += 1
+            bar.update()
+            if self.log.add(self.step, loss, tokens, begin):
+                bar.set_postfix(loss=f"{self.log.loss:.3f}")
+            last = self.step == config.steps
+            if last or self.step % config.evaluate_every == 0:
+                self._report()
+            if last or self.step % config.checkpoint_every == 0:
+                self.save()
+        bar.close()
+        return self.plain
+
+    def _update(self) -> tuple[float, int]:
+        """Take one step; return the loss and the number of real tokens."""
+        config, step = self.config, self.step
+        rate = config.learning_rate_at(step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        rows, labels = self.batches(step)
+        chosen = int((labels != IGNORED).sum())
+        here = self.accelerator.process_index
+        world = self.accelerator.num_processes
+        torch.manual_seed(_mixed(config.seed, 3, step, here))
+        total = torch.zeros((), device=self.accelerator.device)
+        for part in range(config.accumulate):
+            # The rows of this part that are this process's share.
+            take = slice(part * world + here, None, config.accumulate * world)
+            loss = self._loss_sum(Rows(*(x[take] for x in rows)), labels[take])
+            # Processes average their gradients: world times this is the sum.
+            self.accelerator.backward(loss * (world / max(1, chosen)))
+            total += loss.detach()
+        total = cast(Tensor, self.accelerator.reduce(total))
+        loss = total.item() / max(1, chosen)
+        self._check_finite(loss)
+        self.accelerator.clip_grad_norm_(
+            self.model.parameters(), config.clip_norm
+        )
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return loss, int(rows.real.sum())
+
+    def _loss_sum(self, rows: Rows, labels: Tensor) -> Tensor:
+        """Return the summed cross-entropy of the chosen tokens."""
+        device = self.accelerator.device
+        rows, labels = Rows(*(x.to(device) for x in rows)), labels.to(device)
+        chosen = labels != IGNORED
+        logits = self.model(
+            rows.token_ids,
+            mask=rows.mask,
+            position_ids=rows.position_ids,
+            positions=chosen,
+        )
+        return F.cross_entropy(logits.float(), labels[chosen], reduction="sum")
+
+    def _check_finite(self, loss: float) -> None:
+        """Stop at a loss that is no number, before it reaches the weights."""
+        if not math.isfinite(loss):
+            raise NotFiniteLoss(
+                f"the loss is {loss} at step {self.step + 1}: the weights of"
+                " the last checkpoint are untouched. Start again with a lower"
+                " learning_rate, a longer warmup, or precision fp32"
+            )
+
+    def _report(self) -> None:
+        """Look at the held-out text, and draw the curves anew."""
+        loss, accuracy = self.evaluate()
+        self.log.evaluated(self.step, loss, accuracy)
+
+    @torch.no_grad()
+    def evaluate(self) -> tuple[float, float]:
+        """Return loss and accuracy on held-out text, always the same text.
+
+        The longest sequences of the settings, one mask per row.
+        """
+        self.model.eval()
+        longest = [max(max(each) for _, each in self.config.lengths())]
+        total, hits, count = 0.0, 0, 0
+        size = self.config.rows
+        for first in range(0, _HELD_OUT_ROWS, size):
+            rows = self.held_out.sampler.rows(first, size, longest)
+            masked = self.held_out.mask(rows.token_ids, first)
+            device = self.accelerator.device
+            labels = masked.labels.to(device)
+            chosen = labels != IGNORED
+            rows = rows._replace(token_ids=masked.token_ids)
+            rows = Rows(*(x.to(device) for x in rows))
+            with self.accelerator.autocast():
+                logits = self.plain(
+                    rows.token_ids,
+                    mask=rows.mask,
+                    position_ids=rows.position_ids,
+                    positions=chosen,
+                )
+            wanted = labels[chosen]
+            total += F.cross_entropy(
+                logits.float(), wanted, reduction="sum"
+            ).item()
+            hits += int((logits.argmax(-1) == wanted).sum())
+            count += len(wanted)
+        self.model.train()
+        return total / count, hits / count
+
+    def save(self) -> None:
+        """Write a checkpoint, from the first process alone."""
+        if self.accelerator.is_main_process:
+            self.checkpoints.save(
+                self.step,
+                state_of(self.plain, self.optimizer.optimizer),
+                self.config,
+                self.facts | {"log": self.log.state},
+            )
+        self.accelerator.wait_for_everyone()
+
+
+def _optimizer(
+    model: nn.Module, config: PretrainingConfig
+) -> torch.optim.Optimizer:
+    """Return AdamW in one fused kernel, decaying matrices alone."""
+    matrices = [p for p in model.parameters() if p.ndim > 1]
+    others = [p for p in model.parameters() if p.ndim <= 1]
+    return torch.optim.AdamW(
+        [
+            {"params": matrices, "weight_decay": config.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ],
+        lr=config.learning_rate,
+        betas=(0.9, config.beta2),
+        fused=True,
+    )

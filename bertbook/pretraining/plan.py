@@ -1,0 +1,92 @@
+"""What a run will cost, told before it starts."""
+
+import torch
+
+from bertbook.bert import BertConfig
+from bertbook.pretraining.config import PretrainingConfig
+from bertbook.pretraining.precision import matmul_speed
+from bertbook.pretraining.store import StoreRecord
+
+_SHARE = 0.6
+"""Share of the matrix-product speed that a step reaches, cautiously."""
+
+_BYTES_PER_WEIGHT = 16
+"""A weight, its gradient and AdamW's two moments, in float32."""
+
+
+def step_flops(
+    config: BertConfig, tokens: float, pairs: float, selected: float
+) -> float:
+    """Count the operations that one step of pre-training needs.
+
+    A product of matrices costs two operations for each pair of numbers, and
+    the backward pass twice the forward one.
+
+    Args:
+        config: the model's sizes.
+        tokens: real tokens in the step.
+        pairs: pairs of tokens that attend to each other: the sum over the
+            sequences of their squared lengths.
+        selected: tokens at which a word is guessed.
+    """
+    d_model = config.d_model
+    block = 4 * d_model**2 + 2 * d_model * config.d_ff
+    head = d_model**2 + d_model * config.vocab_size
+    layers = config.num_layers * (tokens * block + 2 * pairs * d_model)
+    return 6 * (layers + selected * head)
+
+
+def parameter_count(config: PretrainingConfig) -> int:
+    """Count the parameters, without memory for them."""
+    with torch.device("meta"):
+        return sum(p.numel() for p in config.build().parameters())
+
+
+def describe(
+    config: PretrainingConfig,
+    record: StoreRecord,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> str:
+    """Say in a few lines what a run will compute and what it needs.
+
+    Args:
+        config: the settings.
+        record: that of the text to learn from.
+        device: where it will run.
+        dtype: the number format of its matrix products.
+    """
+    positions = config.rows * config.width
+    longest = max(max(each) for _, each in config.lengths())
+    flops = config.steps * step_flops(
+        config.bert_config(),
+        positions,
+        positions * longest,
+        positions * config.select_prob,
+    )
+    parameters = parameter_count(config)
+    speed = matmul_speed(dtype, device) * _SHARE
+    total = config.steps * positions
+    # What the backward pass needs again: some 16 vectors a layer and token.
+    kept = positions / config.accumulate * config.num_layers
+    activations = 4 * kept * (10 * config.d_model + 2 * config.d_ff)
+    memory = parameters * _BYTES_PER_WEIGHT + activations
+    rows = {
+        "model": f"{config.model}, {parameters:,} parameters",
+        "corpus": f"{record.words:,} words, {record.tokens:,} tokens",
+        "will read": f"{total:,} token positions,"
+        f" {total / record.tokens:.1f} passes",
+        "operations": f"{flops:.3g} FLOP, at most",
+        "memory": f"about {memory / 1e9:.1f} GB",
+        "expected time": f"about {_in_words(flops / speed / 1e9)} on this"
+        f" {device.type}, at {speed:.0f} GFLOP/s",
+    }
+    return "\n".join(f"{name:<14} {text}" for name, text in rows.items())
+
+
+def _in_words(seconds: float) -> str:
+    """Write a duration for people."""
+    for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
