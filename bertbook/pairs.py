@@ -201,16 +201,24 @@ def next_sentence_pairs(
     return [
         pair
         for number in range(len(documents))
-        for pair in _nsp_pairs_of(documents, number, config, generator)
+        for pair in pairs_of_document(documents, number, config, generator)
     ]
 
 
-def _nsp_pairs_of(
+def pairs_of_document(
     documents: Sequence[SentencesOf],
     number: int,
     config: PairConfig,
     generator: torch.Generator,
 ) -> Iterator[SentencePair]:
+    """Yield the pairs of one document; the others lend their sentences.
+
+    Args:
+        documents: as in `next_sentence_pairs`.
+        number: which of them.
+        config: lengths and shares.
+        generator: the source of all draws.
+    """
     document, dice = documents[number], _Dice(generator)
     target, start = _target_length(config, dice), 0
     while start < len(document):
