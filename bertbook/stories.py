@@ -184,16 +184,13 @@ def train_classifier(
     """
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer,
-        lambda step: min((step + 1) / 100, 1 - step / num_steps),
+        optimizer, lambda step: min((step + 1) / 100, 1 - step / num_steps)
     )
     losses = []
     model.train()
     for step in range(1, num_steps + 1):
-        token_ids, segment_ids, labels = draw_pairs(
-            task, batch_size, generator
-        )
-        loss = F.cross_entropy(model(token_ids, segment_ids), labels)
+        *read, labels = draw_pairs(task, batch_size, generator)
+        loss = F.cross_entropy(model(*read), labels)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
