@@ -595,9 +595,10 @@ assert OURS[1, 0].item() * 100 < ALBERT[1, 0].item() - 20
 # The upper rows agree: **who learned NSP cannot tell the order of two
 # segments** (52.0, with 50 for a coin). The lower rows do not. ALBERT's SOP
 # model scores 78.9 on NSP, ours is at chance. Ours *must* be: in our
-# documents a swapped pair and a foreign pair have nothing in common. In real
-# text the topic drifts as a document goes on, so who follows its order learns
-# something of its topics. Our generator left that out.
+# documents a swapped pair and a foreign pair have nothing in common. A likely
+# reason for the difference: in real text the topic drifts as a document goes
+# on, so who follows its order learns something of its topics. Our generator
+# leaves that out.
 
 # %% [markdown]
 # ### Why one seed is not a result
@@ -642,7 +643,6 @@ claim(own.min(), 0.97, 1, "the same classifiers, worst on their own task")
 # %%
 from bertbook.stories import PairClassifier, pair_accuracy, train_classifier
 
-torch.set_num_threads(1)
 generator = seed_everything(8)
 classifier = PairClassifier()
 train_classifier(classifier, "SOP", 500, generator)
@@ -1027,5 +1027,5 @@ print("useful in one table, not in the next, replaced in the third")
 # - Z. Lan et al. (2020), *ALBERT*: §3.1 (SOP), §4.6 and Table 5.
 # - Y. Liu et al. (2019), *RoBERTa*: §4.2 and Table 2 (input formats and NSP),
 #   §4.3 and Table 3 (batches), §5 (steps).
-# - K. Clark et al. (2020), *ELECTRA*: §3.3 and the released
-#   `flops_computation.py`.
+# - K. Clark et al. (2020), *ELECTRA*: the appendix on counting FLOPs, and the
+#   released `flops_computation.py`.

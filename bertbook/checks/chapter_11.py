@@ -82,17 +82,15 @@ def _hold_source(answer: Any, documents: Library, task: str) -> None:
 
 
 def _hold_reach(drawn: list[Drawn], task: str, documents: Library) -> None:
-    """See that every pair the task knows has a chance."""
-    size = [len(document) for document in documents]
+    """See that a pair of each label may begin anywhere but at an end."""
     firsts = {
-        (n, place)
-        for n, count in enumerate(size)
-        for place in range(count - 1)
+        (number, place)
+        for number, document in enumerate(documents)
+        for place in range(len(document) - 1)
     }
-    swapped = task == "SOP"
     for label in (0, 1):
         pairs = [(a, b) for a, b, own in drawn if own == label]
-        turned = swapped and label == 1
+        turned = task == "SOP" and label == 1
         seen = {b if turned else a for a, b in pairs}
         if missing := sorted(firsts - seen):
             raise Wrong(
@@ -100,21 +98,24 @@ def _hold_reach(drawn: list[Drawn], task: str, documents: Library) -> None:
                 f" at (document, sentence) {missing[0]}. Look at the ends of"
                 " your ranges."
             )
-    if swapped:
-        return
-    everything = {
-        (n, place) for n in range(len(size)) for place in range(size[n])
-    }
+
+
+def _hold_foreign(drawn: list[Drawn], documents: Library) -> None:
+    """See that a negative of NSP may end anywhere in any other document."""
     foreign = [(a, b) for a, b, label in drawn if label == 1]
-    if missing := sorted(everything - {b for _, b in foreign}):
+    numbers = range(len(documents))
+    places = {
+        (n, place) for n in numbers for place in range(len(documents[n]))
+    }
+    if missing := sorted(places - {b for _, b in foreign}):
         raise Wrong(
             f"NSP, label 1: in {NUM_DRAWS:,} draws the second sentence is"
             f" never (document, sentence) {missing[0]}. Any sentence of"
             " another document may come."
         )
     met = {(a[0], b[0]) for a, b in foreign}
-    wanted = {(m, n) for m in range(len(size)) for n in range(len(size))}
-    if missing := sorted(wanted - met - {(n, n) for n in range(len(size))}):
+    wanted = {(m, n) for m in numbers for n in numbers if m != n}
+    if missing := sorted(wanted - met):
         raise Wrong(
             f"NSP, label 1: document {missing[0][0]} never meets document"
             f" {missing[0][1]}. Every other document has a chance."
@@ -141,6 +142,8 @@ def sample_pair(answer: Any) -> None:
                 )
             _hold_source(answer, documents, task)
             _hold_reach(drawn, task, documents)
+            if task == "NSP":
+                _hold_foreign(drawn, documents)
 
 
 # 11.2

@@ -31,43 +31,49 @@ def hold_pair(a: Place, b: Place, label: int, task: str, size: int) -> None:
     Raises:
         Wrong: if the task does not make such a pair.
     """
-    same = a[0] == b[0]
-    step = b[1] - a[1]
-    where = f"{task}, label {label}: first from {a}, second from {b}."
     if label == 0:
-        if same and step == 1:
-            return
-        why = "are no neighbors: take the one right behind the first"
-        if same and step == -1:
-            why = "stand in the wrong order: that is a negative of SOP"
-        if not same:
-            why = (
-                "are of two documents: 0 is the label of two neighbors, are"
-                " your labels the other way round?"
-            )
-        raise Wrong(f"{where} (document, sentence) These {why}.")
-    if task == "SOP":
-        if same and step == -1:
-            return
-        why = "of one document, swapped"
-        if not same:
-            why += ". Yours are of two documents: that is a negative of NSP"
-        elif step == 1:
-            why += ". Yours stand in order"
-        else:
-            why += ". Yours are no neighbors"
-        raise Wrong(f"{where} A negative of SOP holds two neighbors {why}.")
-    if same:
+        why = _no_positive(a, b)
+    elif task == "SOP":
+        why = _not_swapped(a, b)
+    else:
+        why = _not_foreign(a, b, size)
+    if why:
         raise Wrong(
-            f"{where} A negative of NSP takes its second sentence from"
-            " another document."
+            f"{task}, label {label}: the first is (document, sentence) {a},"
+            f" the second {b}. {why}"
         )
+
+
+def _no_positive(a: Place, b: Place) -> str:
+    if a[0] != b[0]:
+        return (
+            "They are of two documents, and 0 is the label of two neighbors:"
+            " are your labels the other way round?"
+        )
+    if b[1] - a[1] == -1:
+        return "They stand in the wrong order: that is a negative of SOP."
+    neighbors = b[1] - a[1] == 1
+    return "" if neighbors else "They are no neighbors: take the next one."
+
+
+def _not_swapped(a: Place, b: Place) -> str:
+    rule = "A negative of SOP holds two neighbors of one document, swapped."
+    if a[0] != b[0]:
+        return f"{rule} Yours are of two documents: that is a negative of NSP."
+    if b[1] - a[1] == 1:
+        return f"{rule} Yours stand in order."
+    return "" if b[1] - a[1] == -1 else f"{rule} Yours are no neighbors."
+
+
+def _not_foreign(a: Place, b: Place, size: int) -> str:
+    if a[0] == b[0]:
+        return "A negative of NSP takes its second from another document."
     if a[1] == size - 1:
-        raise Wrong(
-            f"{where} The first is the last of its document, which never"
-            " begins a positive: then the first sentence alone would tell the"
-            " label."
+        return (
+            "The first is the last of its document, which never begins a"
+            " positive: the first sentence alone would tell the label."
         )
+    return ""
 
 
 def volume_slips(
