@@ -26,6 +26,8 @@ OWED = {
         f"F-{number:02}"
         for number in (2, 8, 9, 49, 50, 51, 52, 53, 54, 55, 57, 96, 128)
     },
+    "09": {f"F-{number}" for number in (32, 63, 64, 65, 66, 69, 70, 131)},
+    "11": {"F-62", "F-64", "F-65", "F-71", "F-73", "F-135"},
 }
 """What the chapters that stand owe their readers: none may be dropped."""
 
