@@ -745,6 +745,11 @@ def rows_moved(loss_of):
     }
 
 
+# %% [markdown]
+# The two losses, each after one step of Adam, on the Paris pair:
+
+
+# %%
 def pair_loss(words, pair):
     return F.cross_entropy(pair, torch.tensor([0]))
 
