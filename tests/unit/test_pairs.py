@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from bertbook.checks.pair_mistakes import expected
 from bertbook.pairs import (
     DOES_NOT,
     FOLLOWS,
@@ -149,6 +150,19 @@ def test_two_sentences_give_a_third_of_positives() -> None:
     assert abs(follows - 3_000) < 4.5 * math.sqrt(6_000 / 4)
     assert len(pairs) == 6_000 + (6_000 - follows)
     assert abs(follows / len(pairs) - 1 / 3) < 0.02
+
+
+@pytest.mark.parametrize("size", [3, 7, 20])
+def test_the_share_of_positives_is_what_the_exercise_computes(size) -> None:
+    config = PairConfig(cls_id=CLS, sep_id=SEP, short_seq_prob=0.0)
+    documents = [[[9]] * size] * 2_000
+    labels = [
+        p.label for p in next_sentence_pairs(documents, config, seeded())
+    ]
+    positives, pairs = expected(size)
+    share = labels.count(FOLLOWS) / len(labels)
+    assert abs(share - float(positives / pairs)) < 0.02
+    assert abs(len(labels) / 2_000 - float(pairs)) < 0.1
 
 
 @each_config
