@@ -209,6 +209,14 @@ def save_results(
     return path
 
 
+def _rows_on_file(stem: str, folder: Path | None) -> list[dict[str, Any]]:
+    """Return the rows of an earlier run, none if there was none."""
+    path = (folder or _ROOT / "results") / f"{stem}.json"
+    if not path.exists():
+        return []
+    return json.loads(path.read_text(encoding="utf-8"))["rows"]
+
+
 def resume(
     stem: str,
     jobs: Sequence[_Job],
@@ -240,13 +248,9 @@ def resume(
     Raises:
         ValueError: if a row that `run` returned belongs to another job.
     """
-    path = (folder or _ROOT / "results") / f"{stem}.json"
-    rows: list[dict[str, Any]] = []
-    if path.exists() and not fresh:
-        rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
     rows = [
         row
-        for row in rows
+        for row in ([] if fresh else _rows_on_file(stem, folder))
         if identity(row) in jobs and (keep is None or keep(row))
     ]
     done = [identity(row) for row in rows]
