@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from bertbook.attention import check_mask
+from bertbook.embeddings import check_token_ids
 from bertbook.masks import padding_mask
 
 
@@ -72,11 +73,7 @@ def check_source(
             f" the row and max_len={config.max_len} must hold it"
         )
     real = source[padding_mask(lengths, width)]
-    if (bad := real[(real < 0) | (real >= config.vocab_size)]).numel():
-        raise ValueError(
-            f"token id {bad[0].item()} is not in the vocabulary: ids go"
-            f" from 0 to {config.vocab_size - 1}"
-        )
+    check_token_ids(real[None], config.vocab_size)
 
 
 def gru_step(

@@ -21,8 +21,8 @@ ORDER = [
     for row in (
         "runtime plotting corpora",
         "attention heads masks",
-        "seq2seq reversal",
-        "tokenization tokenizer_training embeddings positions",
+        "embeddings seq2seq reversal",
+        "tokenization tokenizer_training positions",
         "blocks transformer",
         "coreference translation word_order lookback ablation",
         "families transfer",
