@@ -437,6 +437,8 @@ gains = {name: -runs.diff(dim=1) for name, runs in lengths.items()}
 for name in names:
     assert (gains[name] > 0).all()
     assert (gains[name].diff(dim=1) < 0).all()
+    saved = (f"{gain:5.1f}" for gain in gains[name].mean(0).tolist())
+    print(f"{names[name]:<10} saved by each doubling:", *saved)
 assert (lengths["wordpiece"] > lengths["bpe"]).all()
 widest = max(
     (runs.max(0)[0] - runs.min(0)[0]).max() for runs in lengths.values()
@@ -797,10 +799,24 @@ claim(ranks.median(), 1, 120, "median rank among 1,999")
 claim(ranks.mean(), 50, 400, "mean rank; by chance it would be 1,000")
 
 # %% [markdown]
-# The nearest neighbors make sense, and the synonyms rank far above chance.
-# *big* and *large* do not: in speeches, sums are large and governments big.
-# Such vectors know which words keep the same company, and that is not always
-# the same meaning.
+# The nearest neighbors make sense, and most synonyms rank far above chance.
+# We look at three pairs: a very near one, a far one, and two opposites.
+
+
+# %%
+def rank(word, other):
+    return rank_of(static, numbers, word, other)
+
+
+claim(rank("freedom", "liberty"), 1, 5, "freedom: rank of liberty")
+claim(rank("fair", "just"), 300, 1999, "fair: rank of just")
+claim(rank("large", "small"), 1, 5, "large: rank of small")
+
+# %% [markdown]
+# *Just* has other meanings than *fair*, and one vector for all of them.
+# *Large* and *small* are opposites, and stand next to each other. Such
+# vectors know which words keep the same company. That is not always the same
+# meaning.
 
 # %% [markdown]
 # ## One vector per word is not enough
@@ -1228,13 +1244,17 @@ assert by_bytes.decode(by_bytes.encode("🤖 " + text).ids) == "🤖 " + text
 #
 # - R. Sennrich, B. Haddow, A. Birch (2016), *Neural Machine Translation of
 #   Rare Words with Subword Units*, §3.2, algorithm 1: BPE.
+#   [arXiv:1508.07909](https://arxiv.org/abs/1508.07909)
 # - Y. Wu et al. (2016), *Google's Neural Machine Translation System*, §4.1:
-#   WordPiece.
+#   WordPiece. [arXiv:1609.08144](https://arxiv.org/abs/1609.08144)
 # - T. Kudo, J. Richardson (2018), *SentencePiece*: raw text, BPE and Unigram.
+#   [arXiv:1808.06226](https://arxiv.org/abs/1808.06226)
 # - A. Vaswani et al. (2017), *Attention Is All You Need*, §3.4: one table,
 #   $\sqrt{d_\text{model}}$.
+#   [arXiv:1706.03762](https://arxiv.org/abs/1706.03762)
 # - T. Mikolov et al. (2013), *Efficient Estimation of Word Representations in
-#   Vector Space*, §3; J. Pennington, R. Socher, C. D. Manning (2014),
-#   *GloVe*, §3.
+#   Vector Space*, §3. [arXiv:1301.3781](https://arxiv.org/abs/1301.3781)
+# - J. Pennington, R. Socher, C. D. Manning (2014), *GloVe*, §3.
 # - M. Peters et al. (2018), *Deep Contextualized Word Representations*, §1.
+#   [arXiv:1802.05365](https://arxiv.org/abs/1802.05365)
 # - D. Jurafsky, J. H. Martin, *Speech and Language Processing*, ch. 10.
