@@ -519,17 +519,16 @@ print(example.token_ids.tolist()[0], example.labels.tolist())
 # reverse. For the third we do not know: nothing forces it to learn order, and
 # nothing forbids it.
 #
-# The random seeds were fixed before the results were seen: 0, 1, 2 and so on,
-# none left out. Steps and learning rate were chosen on another seed. One
-# thing was changed on the way: at first NSP had 1,600 steps, and the first of
-# two seeds was still at chance at their end. Before the recorded run we gave
-# both NSP tasks 3,000.
+# Random seeds 0 to 7 were planned before any result was seen; the first four
+# were finished, and all four stand here. Steps and learning rate were chosen on
+# another seed. One thing was changed on the way: at first NSP had 1,600
+# steps, and the first of two seeds was still at chance at their end. Before
+# the recorded run we gave both NSP tasks 3,000.
 
 # %%
 results = load_results("11_sentence_pairs")["rows"]
 seeds = [r["seed"] for r in results if r["task"] == "NSP, any stage"]
-assert seeds == list(range(len(seeds)))
-assert len(seeds) >= 3
+assert seeds == [0, 1, 2, 3]
 
 
 def outcomes(trained, tested):
