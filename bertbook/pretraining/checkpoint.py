@@ -182,16 +182,15 @@ def _check_same(latest: dict[str, Any], config: PretrainingConfig) -> None:
     to fall in either run: up to there the two runs are the same.
     """
     mine = asdict(config)
-    before = latest["config"]
+    other = PretrainingConfig(**latest["config"])
     changed = {
-        name: (before.get(name), value)
-        for name, value in mine.items()
-        if before.get(name) != value
+        name: (before, mine[name])
+        for name, before in asdict(other).items()
+        if before != mine[name]
     }
-    if "steps" in changed:
-        other = PretrainingConfig(**before)
-        if latest["step"] <= min(other.decay_from, config.decay_from):
-            del changed["steps"]
+    rate_falls = min(other.decay_from, config.decay_from)
+    if latest["step"] <= rate_falls:
+        changed.pop("steps", None)
     if changed:
         listed = ", ".join(
             f"{name} {old!r} → {new!r}" for name, (old, new) in changed.items()

@@ -5,15 +5,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from bertbook.bert import Bert, BertConfig, BertForMaskedLM, RotaryBert
+from bertbook.masking import MaskingConfig
+from bertbook.tokenization import MASK, SPECIAL
 
 MODELS: Final = MappingProxyType({"bert": Bert, "rotary-bert": RotaryBert})
 """The encoders that can be pre-trained, by the name in the settings."""
 
-Precision = Literal["auto", "fp32", "bf16", "fp16"]
 MASKINGS: Final = ("tokens", "words", "spans")
+PRECISIONS: Final = ("auto", "fp32", "bf16", "fp16")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,7 @@ class PretrainingConfig:
         seed: of weights, order, masks and dropout.
         checkpoint_every: steps between checkpoints.
         evaluate_every: steps between looks at the held-out text.
+        held_out_rows: packed rows in such a look.
     """
 
     model: str = "bert"
@@ -76,11 +79,12 @@ class PretrainingConfig:
     weight_decay: float = 0.01
     beta2: float = 0.98
     clip_norm: float = 1.0
-    precision: Precision = "auto"
+    precision: str = "auto"
     compile: bool = False
     seed: int = 0
     checkpoint_every: int = 200
     evaluate_every: int = 500
+    held_out_rows: int = 128
 
     def __post_init__(self) -> None:
         """Refuse settings with which no run could end well."""
@@ -92,13 +96,15 @@ class PretrainingConfig:
             raise ValueError(
                 f"masking is {self.masking!r}: choose one of {MASKINGS}"
             )
-        if self.precision not in {"auto", "fp32", "bf16", "fp16"}:
+        if self.precision not in PRECISIONS:
             raise ValueError(
-                f"precision is {self.precision!r}: choose auto, fp32, bf16"
-                " or fp16"
+                f"precision is {self.precision!r}: choose one of {PRECISIONS}"
             )
-        counts = "steps rows width accumulate checkpoint_every evaluate_every"
-        for name in counts.split():
+        counts = (
+            *("steps", "rows", "width", "accumulate", "checkpoint_every"),
+            *("evaluate_every", "held_out_rows"),
+        )
+        for name in counts:
             if getattr(self, name) < 1:
                 raise ValueError(
                     f"{name} is {getattr(self, name)}: it must be at least 1"
@@ -117,6 +123,7 @@ class PretrainingConfig:
             )
         self._check_lengths()
         self.bert_config()
+        self.masking_config()
 
     def _check_lengths(self) -> None:
         """Hold the stages' lengths to the row and to the position table."""
@@ -166,6 +173,17 @@ class PretrainingConfig:
         shared = {field.name for field in fields(BertConfig)}
         mine = {k: v for k, v in asdict(self).items() if k in shared}
         return BertConfig(**mine)
+
+    def masking_config(self) -> MaskingConfig:
+        """Return the collator's settings; the special tokens come first."""
+        return MaskingConfig(
+            vocab_size=self.vocab_size,
+            mask_id=SPECIAL.index(MASK),
+            special_ids=range(len(SPECIAL)),
+            select_prob=self.select_prob,
+            mask_prob=self.mask_prob,
+            random_prob=self.random_prob,
+        )
 
     def build(self) -> BertForMaskedLM:
         """Return the untrained model."""

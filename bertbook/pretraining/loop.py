@@ -16,7 +16,6 @@ from bertbook.bert import BertForMaskedLM
 from bertbook.masking import (
     IGNORED,
     Masked,
-    MaskingConfig,
     mask_spans,
     mask_tokens,
 )
@@ -32,26 +31,15 @@ from bertbook.pretraining.precision import choose_precision
 from bertbook.pretraining.rows import Rows, RowSampler
 from bertbook.pretraining.store import TokenStore
 from bertbook.runtime import describe_machine, describe_versions
-from bertbook.tokenization import MASK, SPECIAL
 
-_HELD_OUT_ROWS: Final = 128
+_ROWS_AT_ONCE: Final = 16
+"""Rows of held-out text that are read at once."""
+
 _FORMATS: Final = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 
 
 class NotFiniteLoss(ValueError):
     """A loss that is no number, which no later step could repair."""
-
-
-def masking_config(config: PretrainingConfig) -> MaskingConfig:
-    """Return the collator's settings; the special tokens come first."""
-    return MaskingConfig(
-        vocab_size=config.vocab_size,
-        mask_id=SPECIAL.index(MASK),
-        special_ids=range(len(SPECIAL)),
-        select_prob=config.select_prob,
-        mask_prob=config.mask_prob,
-        random_prob=config.random_prob,
-    )
 
 
 class Batches:
@@ -68,7 +56,7 @@ class Batches:
     ) -> None:
         self.config, self.continues = config, continues
         self.sampler = RowSampler(store, config.width, config.seed)
-        self.masking = masking_config(config)
+        self.masking = config.masking_config()
 
     def __call__(self, step: int) -> tuple[Rows, Tensor]:
         """Return the packed rows of a step as they are read, and labels."""
@@ -302,8 +290,8 @@ class Run:
         self.model.eval()
         longest = [max(max(each) for _, each in self.config.lengths())]
         total, hits, count = 0.0, 0, 0
-        size = self.config.rows
-        for first in range(0, _HELD_OUT_ROWS, size):
+        for first in range(0, self.config.held_out_rows, _ROWS_AT_ONCE):
+            size = min(_ROWS_AT_ONCE, self.config.held_out_rows - first)
             rows = self.held_out.sampler.rows(first, size, longest)
             masked = self.held_out.mask(rows.token_ids, first)
             device = self.accelerator.device

@@ -60,8 +60,8 @@ def describe(
     longest = max(max(each) for _, each in config.lengths())
     flops = config.steps * step_flops(
         config.bert_config(),
-        positions,
-        positions * longest,
+        float(positions),
+        float(positions * longest),
         positions * config.select_prob,
     )
     parameters = parameter_count(config)

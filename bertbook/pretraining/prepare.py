@@ -140,6 +140,15 @@ def prepare(
     """
     file = folder / "vocab.txt"
     train, held_out = corpus_streams(corpus)
+    for part, documents in (
+        ("to learn from", train),
+        ("to test on", held_out),
+    ):
+        if next(documents(), None) is None:
+            raise ValueError(
+                f"the corpus has no document {part}: give more than a few,"
+                " with an empty line between them"
+            )
     if not file.exists():
         vocabulary = _vocabulary(vocab, vocab_size, train)
         folder.mkdir(parents=True, exist_ok=True)

