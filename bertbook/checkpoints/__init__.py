@@ -223,3 +223,28 @@ def _build(
         filled["head.table"] = filled["bert.embeddings.word.weight"]
     model.load_state_dict(filled)
     return model.eval()
+
+
+def pretrained_folder(name: str = "book-bert") -> Path:
+    """Return the folder of a model that comes with the book.
+
+    Args:
+        name: which one.
+
+    Raises:
+        ValueError: if no such model is here.
+
+    >>> pretrained_folder("no-bert")
+    Traceback (most recent call last):
+    ValueError: no model 'no-bert' comes with the book: there is ...
+    """
+    parent = Path(__file__).resolve().parent.parent / "pretrained"
+    if not (parent / name / "config.json").is_file():
+        there = sorted(
+            file.parent.name for file in parent.glob("*/config.json")
+        )
+        raise ValueError(
+            f"no model {name!r} comes with the book: there is"
+            f" {', '.join(there) or 'none'}"
+        )
+    return parent / name

@@ -1,0 +1,263 @@
+"""Train the small BERTs of chapter 10: four kinds of positions, five masks.
+
+python experiments/10_masked_language_modelling.py   # about 20 minutes
+
+Writes results/10_masked_language_modelling.json (positions),
+results/10_masking.json and results/10_baselines.json (what counting reaches
+on the text of the book's own BERT), a row per run. A killed run goes on where
+it stopped; `--fresh` starts again, `--study positions` runs one study alone.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from bertbook import corpora
+from bertbook.bert import Bert, BertForMaskedLM, RotaryEmbeddings
+from bertbook.masking import IGNORED
+from bertbook.positions import RelativeAttention
+from bertbook.pretraining.baselines import baselines, held_out_tokens
+from bertbook.pretraining.config import PretrainingConfig, read_config
+from bertbook.pretraining.loop import Batches, Run
+from bertbook.pretraining.prepare import prepare as prepare_corpus
+from bertbook.pretraining.rows import Rows
+from bertbook.pretraining.store import (
+    TokenStore,
+    build_store,
+    train_wordpieces,
+)
+from bertbook.runtime import resume
+
+STEMS = {
+    "positions": "10_masked_language_modelling",
+    "masking": "10_masking",
+    "baselines": "10_baselines",
+}
+BOOK_BERT = Path(__file__).with_name("book_bert.toml")
+SINCE = 1960
+VOCAB_SIZE = 2_048
+SHARED: Any = {
+    "vocab_size": VOCAB_SIZE,
+    "num_layers": 2,
+    "d_model": 128,
+    "num_heads": 2,
+    "d_ff": 512,
+    "max_len": 64,
+    "width": 64,
+    "rows": 8,
+    "learning_rate": 1e-3,
+    "warmup": 100,
+    "decay": 0.2,
+    "stages": "0:64",
+    "checkpoint_every": 100_000,
+}
+SHORT_FIRST = "0:8 600:8,16 900:16,32,64"
+POSITIONS: dict[str, dict[str, Any]] = {
+    "absolute": {},
+    "absolute, short first": {"stages": SHORT_FIRST},
+    "relative": {},
+    "rotary": {"model": "rotary-bert"},
+}
+RECIPES = ("100/0/0", "80/20/0", "80/10/10", "80/0/20", "0/0/100")
+"""Shares of the chosen tokens: [MASK], unchanged, random, as in the paper."""
+STEPS = {"positions": 1_500, "masking": 800}
+SEEDS = range(3)
+Job = tuple[str, str, int]
+"""The study, the setting, and the seed."""
+
+
+class RelativeBert(Bert):
+    """BERT that knows distances by a bias, and has no position table."""
+
+    embeddings_type = RotaryEmbeddings
+    attention_type = RelativeAttention
+
+
+class RelativeConfig(PretrainingConfig):
+    """Settings of a run that builds a `RelativeBert`."""
+
+    def build(self) -> BertForMaskedLM:
+        """Return the untrained model."""
+        return BertForMaskedLM(RelativeBert(self.bert_config()))
+
+
+def prepare(folder: Path) -> tuple[list[str], TokenStore, TokenStore]:
+    """Make the vocabulary and the stores of the speeches since 1960."""
+    speeches = [
+        corpora.Document("sotu", f"{number}: {a.date}", a.text)
+        for number, a in enumerate(corpora.sotu())
+        if a.year >= SINCE
+    ]
+    parts = corpora.hold_out(speeches)
+    vocabulary = train_wordpieces(parts.train, VOCAB_SIZE)
+    return (
+        vocabulary,
+        build_store(parts.train, vocabulary, folder / "train"),
+        build_store(parts.held_out, vocabulary, folder / "held_out"),
+    )
+
+
+def settings_of(job: Job) -> PretrainingConfig:
+    """Return the settings of a job."""
+    study, setting, seed = job
+    if study == "baselines":
+        return read_config(BOOK_BERT, {})
+    steps = STEPS[study]
+    chosen: Any = SHARED | {
+        "steps": steps,
+        "evaluate_every": 100,
+        "seed": seed,
+    }
+    if study == "positions":
+        chosen |= POSITIONS[setting]
+        kind = RelativeConfig if setting == "relative" else PretrainingConfig
+        return kind(**chosen)
+    mask, _, random = (int(share) / 100 for share in setting.split("/"))
+    chosen |= {"model": "rotary-bert", "evaluate_every": steps}
+    chosen |= {"mask_prob": mask, "random_prob": random}
+    return PretrainingConfig(**chosen)
+
+
+@torch.no_grad()
+def read_as(run: Run, kind: str) -> dict[str, float]:
+    """Ask for the same held-out tokens, hidden behind [MASK] or in sight."""
+    recipe: Any = SHARED | {"mask_prob": 1.0, "random_prob": 0.0}
+    config = PretrainingConfig(**recipe)
+    batches = Batches(
+        run.held_out.sampler.store, config, run.held_out.continues
+    )
+    run.plain.eval()
+    loss, hits, count = 0.0, 0, 0
+    for first in range(0, 128, 16):
+        rows = batches.sampler.rows(first, 16, [64])
+        masked = batches.mask(rows.token_ids, first)
+        chosen = masked.labels != IGNORED
+        if kind == "hidden":
+            rows = rows._replace(token_ids=masked.token_ids)
+        logits = guess(run, rows, chosen)
+        wanted = masked.labels[chosen]
+        loss += F.cross_entropy(logits, wanted, reduction="sum").item()
+        hits += int((logits.argmax(-1) == wanted).sum())
+        count += len(wanted)
+    run.plain.train()
+    return {"loss": round(loss / count, 4), "accuracy": round(hits / count, 4)}
+
+
+def guess(run: Run, rows: Rows, chosen: torch.Tensor) -> torch.Tensor:
+    """Return the model's scores at the chosen places."""
+    return run.plain(
+        rows.token_ids,
+        mask=rows.mask,
+        position_ids=rows.position_ids,
+        positions=chosen,
+    ).float()
+
+
+def run_job(
+    job: Job, prepared: tuple[list[str], TokenStore, TokenStore]
+) -> dict[str, Any]:
+    """Train one model from one seed, and measure it."""
+    study, setting, seed = job
+    started = time.process_time()
+    config = settings_of(job)
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(config, *prepared, Path(folder) / "run")
+        run.train()
+    looks = [r for r in run.log.records if "held_out_loss" in r]
+    row: dict[str, Any] = {
+        "study": study,
+        "setting": setting,
+        "seed": seed,
+        "settings": asdict(config),
+        "format": run.facts["format"],
+        "curve": {
+            "tokens": [r["tokens"] for r in looks],
+            "loss": [round(r["held_out_loss"], 4) for r in looks],
+            "accuracy": [round(r["held_out_accuracy"], 4) for r in looks],
+        },
+    }
+    if study == "masking":
+        row |= {kind: read_as(run, kind) for kind in ("hidden", "in sight")}
+    else:
+        counted = baselines(prepared[1], held_out_tokens(run.held_out))
+        row["baselines"] = {k: v._asdict() for k, v in counted.items()}
+    row["cpu_seconds"] = round(time.process_time() - started, 1)
+    return row
+
+
+def count_book_corpus(job: Job, folder: Path) -> dict[str, Any]:
+    """Score counts on the held-out rows of the book's own BERT."""
+    config = read_config(BOOK_BERT, {})
+    vocabulary, train, held_out = prepare_corpus(
+        "book", "train", config.vocab_size, folder
+    )
+    continues = torch.tensor([t.startswith("##") for t in vocabulary])
+    chosen = held_out_tokens(Batches(held_out, config, continues))
+    counted = baselines(train, chosen)
+    return {
+        "study": job[0],
+        "setting": job[1],
+        "seed": job[2],
+        "settings": asdict(config),
+        "tokens": train.record.tokens,
+        "words": train.record.words,
+        "guesses": len(chosen.wanted),
+        "baselines": {k: v._asdict() for k, v in counted.items()},
+    }
+
+
+def identity(row: dict[str, Any]) -> Job:
+    """Return the job a row belongs to."""
+    return row["study"], row["setting"], row["seed"]
+
+
+def jobs_of(study: str, seeds: Sequence[int]) -> list[Job]:
+    """List the jobs of a study, seed by seed."""
+    if study == "baselines":
+        return [(study, "book corpus", 0)]
+    settings = POSITIONS if study == "positions" else RECIPES
+    return [(study, setting, seed) for seed in seeds for setting in settings]
+
+
+def runner_of(
+    study: str, folder: Path, corpus: Path | None
+) -> Callable[[Job], dict[str, Any]]:
+    """Return what does a job, with the text that it needs made ready."""
+    if study == "baselines":
+        return lambda job: count_book_corpus(job, corpus or folder / "book")
+    prepared = prepare(folder / study)
+    return lambda job: run_job(job, prepared)
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(description="Train chapter 10's BERTs.")
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    parser.add_argument("--study", choices=STEMS, action="append")
+    parser.add_argument("--fresh", action="store_true")
+    parser.add_argument("--corpus", type=Path, help="of book-bert, if built")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        for study in arguments.study or STEMS:
+            resume(
+                STEMS[study],
+                jobs_of(study, arguments.seeds),
+                runner_of(study, Path(folder), arguments.corpus),
+                identity,
+                keep=lambda row: (
+                    row["settings"] == asdict(settings_of(identity(row)))
+                ),
+                fresh=arguments.fresh,
+            )
+
+
+if __name__ == "__main__":
+    main()
