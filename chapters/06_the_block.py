@@ -931,14 +931,8 @@ def losses_of(study, part, layers=6):
     return torch.tensor(chosen)
 
 
-REMOVED = [
-    "whole block",
-    "norm first",
-    "without Add",
-    "without Norm",
-    "without FFN",
-    "without ReLU",
-]
+REMOVED = ["whole block", "norm first", "without Add"]
+REMOVED += ["without Norm", "without FFN", "without ReLU"]
 removed = {part: losses_of("removed", part) for part in REMOVED}
 for part, runs in removed.items():
     print(f"{part:<13}", ", ".join(f"≈ {run:.3f}" for run in runs.tolist()))

@@ -373,6 +373,8 @@ assert abs(total.item() - math.log(5)) < 1e-6
 
 # %%
 from bertbook.bert import NextSentenceHead, Pooler  # @show
+
+# %%
 from bertbook.masking import MaskingConfig, mask_tokens
 from bertbook.masks import padding_mask
 
@@ -520,8 +522,8 @@ print(example.token_ids.tolist()[0], example.labels.tolist())
 # nothing forbids it.
 #
 # Random seeds 0 to 7 were planned before any result was seen; the first four
-# were finished, and all four stand here. Steps and learning rate were chosen on
-# another seed. One thing was changed on the way: at first NSP had 1,600
+# were finished, and all four stand here. Steps and learning rate were chosen
+# on another seed. One thing was changed on the way: at first NSP had 1,600
 # steps, and the first of two seeds was still at chance at their end. Before
 # the recorded run we gave both NSP tasks 3,000.
 

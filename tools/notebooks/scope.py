@@ -113,7 +113,7 @@ class Scope:
         return item.origin in self.origins.get(item.bound, set())
 
 
-def sort_key(name: str) -> tuple[int, str]:
+def sort_key(name: str) -> tuple[int, str, str]:
     """Order imported names as ruff does: constants, classes, the rest."""
     rank = (
         0
@@ -122,7 +122,7 @@ def sort_key(name: str) -> tuple[int, str]:
         if name[0].isupper()
         else 2
     )
-    return rank, name
+    return rank, name.lower(), name
 
 
 def statement(module: str, items: Iterable[Import]) -> str:
