@@ -118,11 +118,14 @@ def measured(run: Path, folder: Path) -> dict[str, Any]:
     config = PretrainingConfig(
         **latest["config"] | {"precision": "fp32", "held_out_rows": 512}
     )
-    stores = [TokenStore(run / "corpus" / n) for n in ("train", "held_out")]
-    fresh = Run(config, vocabulary, *stores, run / "measured")
+    corpus = run / "corpus"
+    train, held_out = (
+        TokenStore(corpus / part) for part in ("train", "held_out")
+    )
+    fresh = Run(config, vocabulary, train, held_out, run / "measured")
     fresh.plain.load_state_dict(model.state_dict())
     loss, accuracy = fresh.evaluate()
-    counted = baselines(stores[0], held_out_tokens(fresh.held_out))
+    counted = baselines(train, held_out_tokens(fresh.held_out))
     return {
         "sha256": sha256(folder / "model.safetensors"),
         "parameters": sum(p.numel() for p in model.parameters()),
@@ -144,8 +147,8 @@ def measured(run: Path, folder: Path) -> dict[str, Any]:
         "hours": latest["facts"]["log"]["seconds"] / 3600,
         "tokens": latest["facts"]["log"]["tokens"],
         "corpus": {
-            name: vars(store.record)
-            for name, store in zip(("train", "held_out"), stores, strict=True)
+            "train": vars(train.record),
+            "held_out": vars(held_out.record),
         },
     }
 

@@ -34,8 +34,6 @@ _FULL: Final[dict[str, Any]] = {
 }
 """BERT-base as published. Source: Devlin et al. (2019), appendix A.2."""
 
-_TYPES: Final = {"int": int, "float": float, "str": str}
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; errors end in one line, not in a stack trace."""
@@ -94,6 +92,23 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Several processes: accelerate launch --num_processes 2 -m"
         " bertbook.pretraining …",
     )
+    _add_places(parser)
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the plan and stop"
+    )
+    parser.add_argument(
+        "--scale",
+        choices=("small", "full"),
+        default=os.environ.get("BERTBOOK_SCALE", "small"),
+        help="full: BERT-base on Wikipedia, from the Hugging Face Hub",
+    )
+    _add_settings(parser)
+    return parser
+
+
+def _add_places(parser: argparse.ArgumentParser) -> None:
+    """Add what is read, and where it is written."""
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--config", type=Path, metavar="FILE.toml")
     parser.add_argument(
@@ -110,28 +125,21 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="where vocabulary and tokens are kept; OUTPUT/corpus by default",
     )
-    parser.add_argument("--resume", action="store_true")
-    parser.add_argument(
-        "--dry-run", action="store_true", help="print the plan and stop"
-    )
-    parser.add_argument(
-        "--scale",
-        choices=("small", "full"),
-        default=os.environ.get("BERTBOOK_SCALE", "small"),
-        help="full: BERT-base on Wikipedia, from the Hugging Face Hub",
-    )
-    settings = parser.add_argument_group("settings, also keys of the TOML")
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add a flag for each setting; what is not given stays None."""
+    group = parser.add_argument_group("settings, also keys of the TOML")
     for field in fields(PretrainingConfig):
         name = "--" + field.name.replace("_", "-")
         shown = f"default {field.default}"
         if field.type is bool:
-            settings.add_argument(
+            group.add_argument(
                 name, action=argparse.BooleanOptionalAction, help=shown
             )
         else:
             kind = field.type if isinstance(field.type, type) else str
-            settings.add_argument(name, type=kind, help=shown)
-    return parser
+            group.add_argument(name, type=kind, help=shown)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,13 @@ MODELS: Final = MappingProxyType({"bert": Bert, "rotary-bert": RotaryBert})
 
 MASKINGS: Final = ("tokens", "words", "spans")
 PRECISIONS: Final = ("auto", "fp32", "bf16", "fp16")
+_COUNTS: Final = (
+    *("steps", "rows", "width", "accumulate", "checkpoint_every"),
+    *("evaluate_every", "held_out_rows"),
+)
+_CHOICES: Final = MappingProxyType(
+    {"model": MODELS, "masking": MASKINGS, "precision": PRECISIONS}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,23 +95,13 @@ class PretrainingConfig:
 
     def __post_init__(self) -> None:
         """Refuse settings with which no run could end well."""
-        if self.model not in MODELS:
-            raise ValueError(
-                f"model is {self.model!r}: choose one of {sorted(MODELS)}"
-            )
-        if self.masking not in MASKINGS:
-            raise ValueError(
-                f"masking is {self.masking!r}: choose one of {MASKINGS}"
-            )
-        if self.precision not in PRECISIONS:
-            raise ValueError(
-                f"precision is {self.precision!r}: choose one of {PRECISIONS}"
-            )
-        counts = (
-            *("steps", "rows", "width", "accumulate", "checkpoint_every"),
-            *("evaluate_every", "held_out_rows"),
-        )
-        for name in counts:
+        for name, choices in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
+                raise ValueError(
+                    f"{name} is {value!r}: choose one of {sorted(choices)}"
+                )
+        for name in _COUNTS:
             if getattr(self, name) < 1:
                 raise ValueError(
                     f"{name} is {getattr(self, name)}: it must be at least 1"

@@ -36,6 +36,18 @@ def step_flops(
     return 6 * (layers + selected * head)
 
 
+def run_flops(config: PretrainingConfig) -> float:
+    """Count the operations of a run, as if no row held two sequences."""
+    positions = config.rows * config.width
+    longest = max(max(each) for _, each in config.lengths())
+    return config.steps * step_flops(
+        config.bert_config(),
+        float(positions),
+        float(positions * longest),
+        positions * config.select_prob,
+    )
+
+
 def parameter_count(config: PretrainingConfig) -> int:
     """Count the parameters, without memory for them."""
     with torch.device("meta"):
@@ -57,20 +69,11 @@ def describe(
         dtype: the number format of its matrix products.
     """
     positions = config.rows * config.width
-    longest = max(max(each) for _, each in config.lengths())
-    flops = config.steps * step_flops(
-        config.bert_config(),
-        float(positions),
-        float(positions * longest),
-        positions * config.select_prob,
-    )
+    flops = run_flops(config)
     parameters = parameter_count(config)
     speed = matmul_speed(dtype, device) * _SHARE
     total = config.steps * positions
-    # What the backward pass needs again: some 16 vectors a layer and token.
-    kept = positions / config.accumulate * config.num_layers
-    activations = 4 * kept * (10 * config.d_model + 2 * config.d_ff)
-    memory = parameters * _BYTES_PER_WEIGHT + activations
+    memory = parameters * _BYTES_PER_WEIGHT + _activations(config)
     rows = {
         "model": f"{config.model}, {parameters:,} parameters",
         "corpus": f"{record.words:,} words, {record.tokens:,} tokens",
@@ -82,6 +85,13 @@ def describe(
         f" {device.type}, at {speed:.0f} GFLOP/s",
     }
     return "\n".join(f"{name:<14} {text}" for name, text in rows.items())
+
+
+def _activations(config: PretrainingConfig) -> float:
+    """Count the bytes that the backward pass needs again, roughly."""
+    # Some 16 vectors a layer and token, two of them in the network's width.
+    kept = config.rows * config.width / config.accumulate * config.num_layers
+    return 4 * kept * (10 * config.d_model + 2 * config.d_ff)
 
 
 def _in_words(seconds: float) -> str:
