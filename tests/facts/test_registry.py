@@ -28,6 +28,7 @@ OWED = {
     },
     "08": {"F-37", "F-61", "F-84", "F-96", "F-119"},
     "09": {f"F-{number}" for number in (32, 63, 64, 65, 66, 69, 70, 131)},
+    "10": {"F-49", "F-58", "F-67", "F-68"},
     "11": {"F-62", "F-64", "F-65", "F-71", "F-73", "F-135"},
 }
 """What the chapters that stand owe their readers: none may be dropped."""
