@@ -123,14 +123,14 @@ for row in range(wide):
 plotting.show(
     figure,
     alt="Three columns: the tokens of a sentence, what BERT reads, and the"
-    f" labels. {len(lit)} of {wide} rows are lit: some read [MASK], one a"
+    f" labels. {len(lit)} of {wide} rows are lit: one reads [MASK], one a"
     " random token, one is unchanged, and their label is the original token."
     " In every other row the label is −100. [CLS] and [SEP] are never lit.",
 )
 
 # %%
 assert masked.labels[0, lit].tolist() == token_ids[0, lit].tolist()
-assert (masked.labels[0] != IGNORED).sum() == len(lit)
+assert (masked.labels[0] != IGNORED).sum() == len(lit) == 3
 assert before[0] == "[CLS]"
 assert 0 not in lit
 assert wide - 1 not in lit
@@ -1034,10 +1034,10 @@ claim(behind, 0.7, 1.5, "absolute behind rotary, nats")
 
 # %% [markdown]
 # All rows cost the same operations, and were measured on the same held-out
-# documents. Two candidates are run from several seeds: the spread printed
-# under the table is what chance alone does, and a difference that is not
-# larger says nothing. Most others have one seed. And this is the start of a
-# run: what leads after a twelfth need not lead at the end.
+# documents. Where a candidate was run from several seeds, the row is their
+# mean, and the range under the table is what chance alone does. A difference
+# that is not larger says nothing, and a row of one run has no range. And this
+# is the start of a run: what leads after a twelfth need not lead at the end.
 #
 # At equal work plain BERT, with its table of positions, is about a nat behind
 # the rotary recipe, at this size and length. That is why the book ships the
