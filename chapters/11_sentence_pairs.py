@@ -135,6 +135,13 @@ assert token_ids == theirs["input_ids"]
 assert segment_ids == theirs["token_type_ids"] == [0] * 6 + [1] * 6
 print(segment_ids)
 
+# %%
+coins = torch.Generator().manual_seed(0)
+cut = truncate_pair(*by_piece, 7, coins)
+print(*(tokenizer.convert_ids_to_tokens(part) for part in cut))
+assert [len(part) for part in by_piece] == [4, 5]
+assert [len(part) for part in cut] == [4, 3]  # the longer one loses, or B
+
 # %% [markdown]
 # **The label.** Slides often write 1 for *IsNext*. The released code has the
 # opposite: `next_sentence_label` is 1 where B was drawn at *random*, and
@@ -437,6 +444,14 @@ claim(
     "MLM, untrained",
 )
 claim(nsp.item(), math.log(2) - 0.2, math.log(2) + 0.2, "NSP, untrained")
+
+# %%
+pooler, answer = Pooler(TINY).to(device), NextSentenceHead(TINY).to(device)
+pooler.load_state_dict(model.pooler.state_dict())
+answer.load_state_dict(model.next_sentence.state_dict())
+hidden = model.bert(read, segments, mask[:, None])
+pair_scores = answer(pooler(hidden))  # the whole second task, in two layers
+assert torch.equal(F.cross_entropy(pair_scores, follows), nsp)
 
 # %% [markdown]
 # An untrained model guesses among 30,522 words and between 2 answers: its
