@@ -297,7 +297,7 @@ def test_an_interrupted_run_leaves_the_old_notebook(built):
     before = everything(built)
     edit(built, f"chapters/{STEM}.py", "print(double(21))",
          "import time\nfrom pathlib import Path\n\n"
-         "Path('started').touch()\ntime.sleep(60)")  # fmt: skip
+         "Path('started').touch()\ntime.sleep(600)")  # fmt: skip
     code = (
         "import sys; from pathlib import Path; import tools.notebooks.cli;"
         "sys.exit(tools.notebooks.cli.main([], Path(sys.argv[1])))"
@@ -312,7 +312,7 @@ def test_an_interrupted_run_leaves_the_old_notebook(built):
             break
         time.sleep(0.1)
     os.kill(run.pid, signal.SIGINT)
-    out, _ = run.communicate(timeout=60)
+    out, _ = run.communicate(timeout=120)
     started.unlink()
     after = everything(built)
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from subprocess import DEVNULL
 from tempfile import TemporaryDirectory
@@ -161,6 +161,9 @@ def interruptible(coroutine: Coroutine[Any, Any, Result]) -> Result:
         try:
             return future.result()
         except KeyboardInterrupt:
-            for loop, task in started:
-                loop.call_soon_threadsafe(task.cancel)
+            # A task can miss a cancellation that comes with a result.
+            while not future.done():
+                for loop, task in started:
+                    loop.call_soon_threadsafe(task.cancel)
+                wait([future], timeout=20)
             raise
