@@ -186,10 +186,9 @@ def their_loss(model: nn.Module, batch: Batch) -> Tensor:
 def our_loss(model: nn.Module, batch: Batch) -> Tensor:
     """Return the loss as our loop computes it: where a word is guessed."""
     rows, chosen = batch.rows, batch.labels != IGNORED
-    several = bool((rows.sequence != 1).any())
     logits = model(
         rows.token_ids,
-        mask=rows.mask if several else None,
+        mask=rows.mask,
         position_ids=rows.position_ids,
         positions=chosen,
     )

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import torch
@@ -26,6 +27,11 @@ MASK: Final = "[MASK]"
 
 SPECIAL: Final = (PAD, UNK, CLS, SEP, MASK)
 """The tokens that stand for no text; BERT's vocabulary holds all five."""
+
+SPECIAL_FIRST: Final = MappingProxyType(
+    {token: index for index, token in enumerate(SPECIAL)}
+)
+"""Their ids in a vocabulary that begins with them, such as the book's."""
 
 MAX_WORD: Final = 100
 """Characters of the longest word that is looked up at all."""

@@ -4,7 +4,7 @@ The training loops are the library's: fast, and well kept. Chapter 04 writes
 the naive loop of BPE and holds it to this one.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
 from tokenizers import (
     Tokenizer,
@@ -33,7 +33,8 @@ def train_tokenizer(
         algorithm: `"bpe"`, `"wordpiece"` and `"unigram"` read lowercased
             words, split as BERT splits them. `"bytes"` is BPE over bytes:
             case and blanks are kept, and no text is unknown.
-        texts: what to train on.
+        texts: what to train on. It is read more than once and not kept; an
+            iterator, which can be read only once, is kept as a list.
         vocab_size: entries wanted. Few texts can give fewer.
 
     Returns:
@@ -50,7 +51,8 @@ def train_tokenizer(
     Source: Sennrich et al. (2016), algorithm 1; Wu et al. (2016), section
     4.1; Kudo and Richardson (2018); Radford et al. (2019), section 2.2
     """
-    texts = list(texts)
+    if isinstance(texts, Iterator):
+        texts = list(texts)
     _check(algorithm, texts, vocab_size)
     if algorithm == "bytes":
         tokenizer = Tokenizer(models.BPE())
@@ -85,18 +87,21 @@ def _bert_like(model: models.Model) -> Tokenizer:
 
 
 def _inner_letters(
-    texts: Sequence[str], normalizer: normalizers.Normalizer
+    texts: Iterable[str], normalizer: normalizers.Normalizer
 ) -> list[str]:
     """List the `##` twin of every character of the texts.
 
     Left to itself, the library numbers these in the order of a hash table,
     and breaks ties between pairs by number: each run would train others.
     """
-    characters = normalizer.normalize_str("".join(set("".join(texts))))
-    return sorted(f"##{c}" for c in set(characters) if not c.isspace())
+    characters: set[str] = set()
+    for text in texts:
+        characters.update(text)
+    characters = set(normalizer.normalize_str("".join(characters)))
+    return sorted(f"##{c}" for c in characters if not c.isspace())
 
 
-def _check(algorithm: str, texts: Sequence[str], vocab_size: int) -> None:
+def _check(algorithm: str, texts: Iterable[str], vocab_size: int) -> None:
     """Refuse what the library would fail on without a clear word."""
     known = [*_MODELS, "bytes"]
     if algorithm not in known:

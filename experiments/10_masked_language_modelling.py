@@ -23,8 +23,9 @@ from bertbook.bert import Bert, BertForMaskedLM, RotaryEmbeddings
 from bertbook.masking import IGNORED
 from bertbook.positions import RelativeAttention, RelativeBias
 from bertbook.pretraining.baselines import baselines, held_out_tokens
+from bertbook.pretraining.batches import Batches
 from bertbook.pretraining.config import PretrainingConfig
-from bertbook.pretraining.loop import Batches, Run
+from bertbook.pretraining.loop import Run
 from bertbook.pretraining.rows import Rows
 from bertbook.pretraining.store import (
     TokenStore,
@@ -124,9 +125,8 @@ def read_as(run: Run, kind: str) -> dict[str, float]:
     """Ask for the same held-out tokens, hidden behind [MASK] or in sight."""
     recipe: Any = SHARED | {"mask_prob": 1.0, "random_prob": 0.0}
     config = PretrainingConfig(**recipe)
-    batches = Batches(
-        run.held_out.sampler.store, config, run.held_out.continues
-    )
+    store = run.held_out.sampler.store
+    batches = Batches(store, config, run.vocabulary)
     run.plain.eval()
     loss, hits, count = 0.0, 0, 0
     for first in range(0, 128, 16):
@@ -180,6 +180,7 @@ def run_job(
         "setting": setting,
         "seed": seed,
         "settings": asdict(config),
+        "class": type(run.plain.bert).__name__,
         "format": run.facts["format"],
         "curve": {
             "tokens": [r["tokens"] for r in looks],

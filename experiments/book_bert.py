@@ -35,6 +35,8 @@ TRIED = "10_recipes"
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "bertbook" / "pretrained" / "book-bert"
 CARD = Path(__file__).with_name("book_bert_card.md")
+ASKED = {"precision": "fp32", "held_out_rows": 512, "select_prob": 0.15}
+"""How the finished model is asked: at BERT's own share of hidden tokens."""
 WORK = (
     *("soldier", "farmer", "teacher", "servant", "king", "judge"),
     *("doctor", "nurse", "writer", "president"),
@@ -115,9 +117,7 @@ def measured(run: Path, folder: Path) -> dict[str, Any]:
     vocabulary = read_vocabulary(folder / "vocab.txt")
     tokenizer = WordPiece.from_file(folder / "vocab.txt")
     latest = Checkpoints(run).latest()
-    config = PretrainingConfig(
-        **latest["config"] | {"precision": "fp32", "held_out_rows": 512}
-    )
+    config = PretrainingConfig(**latest["config"] | ASKED)
     corpus = run / "corpus"
     train, held_out = (
         TokenStore(corpus / part) for part in ("train", "held_out")
@@ -141,6 +141,7 @@ def measured(run: Path, folder: Path) -> dict[str, Any]:
         "he_over_she": bias_probe(model, tokenizer),
         "fillings": fillings(model, tokenizer, vocabulary),
         "config": latest["config"],
+        "asked": ASKED,
         "facts": {
             k: latest["facts"][k] for k in ("format", "machine", "versions")
         },
@@ -169,6 +170,7 @@ def card(row: dict[str, Any], tried: list[dict[str, Any]]) -> str:
         "documents": str(corpus["train"]["documents"]),
         "held_documents": str(corpus["held_out"]["documents"]),
         "steps": f"{row['config']['steps']:,}",
+        "chosen": f"{row['config']['select_prob']:.0%}".replace("%", " %"),
         "tokens": f"{row['tokens'] / 1e6:.1f}",
         "passes": f"{row['tokens'] / corpus['train']['tokens']:.1f}",
         "processor": facts["machine"]["processor"],

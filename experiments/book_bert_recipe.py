@@ -18,6 +18,7 @@ import torch
 
 from bertbook.bert import Bert, BertForMaskedLM, RotaryEmbeddings
 from bertbook.blocks import PreNormAdd
+from bertbook.masking import IGNORED
 from bertbook.positions import RotaryAttention
 from bertbook.pretraining.config import PretrainingConfig, read_config
 from bertbook.pretraining.loop import Run
@@ -125,11 +126,8 @@ def loss_per_word(run: Run, folder: Path) -> float:
     other = Run(whole, run.vocabulary, *stores, folder)
     other.plain.load_state_dict(run.plain.state_dict())
     words, pieces = 0, 0
-    longest = [max(max(each) for _, each in whole.lengths())]
-    for first in range(0, whole.held_out_rows, 16):
-        rows = other.held_out.sampler.rows(first, 16, longest)
-        labels = other.held_out.mask(rows.token_ids, first).labels
-        chosen = labels[labels >= 0]
+    for _, masked in other.held_out.held_out():
+        chosen = masked.labels[masked.labels != IGNORED]
         pieces += len(chosen)
         words += int((~other.held_out.continues[chosen]).sum())
     return other.evaluate()[0] * pieces / words

@@ -41,6 +41,7 @@ from bertbook.corpora.sources import (
     MissingData,
     Source,
     require,
+    sha256_of,
 )
 from bertbook.corpora.texts import (
     Address,
@@ -81,6 +82,7 @@ __all__ = [
     "require",
     "review_sentences",
     "sentiment_splits",
+    "sha256_of",
     "shakespeare",
     "sotu",
     "sotu_sentences",

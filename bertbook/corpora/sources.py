@@ -161,7 +161,7 @@ def require(package: str) -> Path:
         ) from None
     folder = Path(str(found.locate_file(source.folder)))
     for name, expected in source.digests.items():
-        digest = _sha256(folder / name)
+        digest = sha256_of(folder / name)
         if digest != expected:
             raise MissingData(
                 f"{folder / name} of {package} {found.version} has the"
@@ -172,11 +172,11 @@ def require(package: str) -> Path:
     return folder
 
 
-def _sha256(path: Path) -> str:
-    """Hash a file, or a folder by its files' names and hashes."""
+def sha256_of(path: Path) -> str:
+    """Return the hash of a file, or of a folder's names and hashes."""
     if path.is_dir():
         lines = (
-            f"{file.name}  {_sha256(file)}\n"
+            f"{file.name}  {sha256_of(file)}\n"
             for file in sorted(path.iterdir(), key=lambda file: file.name)
         )
         return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,7 +1,10 @@
 """The command line: `python -m bertbook.pretraining --help`."""
 
 import argparse
+import inspect
 import os
+import re
+import shutil
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -9,12 +12,16 @@ from typing import Any, Final
 
 import torch
 from accelerate import PartialState
+from safetensors import SafetensorError
 
+from bertbook.bert import BertForMaskedLM
+from bertbook.pretraining.checkpoint import check_folder
 from bertbook.pretraining.config import PretrainingConfig, read_config
 from bertbook.pretraining.loop import Run
 from bertbook.pretraining.plan import describe
 from bertbook.pretraining.precision import choose_precision
-from bertbook.pretraining.prepare import prepare
+from bertbook.pretraining.prepare import is_prepared, prepare
+from bertbook.pretraining.store import StoreRecord
 
 _FULL: Final[dict[str, Any]] = {
     "vocab_size": 30_522,
@@ -30,9 +37,13 @@ _FULL: Final[dict[str, Any]] = {
     "stages": "0:128 900000:512",
     "learning_rate": 1e-4,
     "warmup": 10_000,
+    "decay": 0.99,
     "beta2": 0.999,
 }
-"""BERT-base as published. Source: Devlin et al. (2019), appendix A.2."""
+"""BERT-base as published, but for three things: masked words alone, no pairs;
+256 packed rows of 512 positions throughout, where BERT had 256 sequences of
+128 in most steps; a rate of 0 at the end, reached in a straight line as there.
+Source: Devlin et al. (2019), appendix A.2."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -47,41 +58,70 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except (OSError, SafetensorError) as error:
+        print(
+            f"error: {error}: make room, or choose another --output. What was"
+            " saved is untouched: go on with --resume",
+            file=sys.stderr,
+        )
+        return 2
     except KeyboardInterrupt:
         print("stopped: go on with --resume", file=sys.stderr)
         return 130
 
 
 def _run(given: dict[str, Any], config: PretrainingConfig) -> int:
-    """Prepare, plan, train, and write the model."""
+    """Plan, prepare, train, and write the model."""
     state, folder = PartialState(), given["output"]
-    full = given["scale"] == "full"
-    corpus = given["corpus"] or ("wikipedia" if full else "book")
-    vocab = given["vocab"] or ("bert" if full else "train")
-    assert state.device is not None
-    with state.main_process_first():
-        texts = prepare(
-            corpus,
-            vocab,
-            config.vocab_size,
-            given["data"] or folder / "corpus",
-        )
+    data = given["data"] or folder / "corpus"
+    dry = given["dry_run"]
+    if not dry:
+        with state.main_process_first():
+            check_folder(folder, resume=given["resume"])
+    texts = None
+    if not dry or is_prepared(data):
+        full = given["scale"] == "full"
+        corpus = given["corpus"] or ("wikipedia" if full else "book")
+        vocab = given["vocab"] or ("bert" if full else "train")
+        with state.main_process_first():
+            texts = prepare(corpus, vocab, config.vocab_size, data)
     if state.is_main_process:
-        chosen, _ = choose_precision(state.device)
-        half = config.precision in {"bf16", "fp16"} or (
-            config.precision == "auto" and chosen == "bf16"
-        )
-        dtype = torch.bfloat16 if half else torch.float32
-        print(describe(config, texts.train.record, state.device, dtype))
-    if given["dry_run"]:
+        record = texts.train.record if texts else None
+        print(_plan(config, record, state))
+    if dry:
         return 0
+    assert texts is not None
     model = Run(config, *texts, folder, resume=given["resume"]).train()
     if state.is_main_process:
-        from bertbook.checkpoints import save_pretrained
-
-        save_pretrained(model, texts.vocabulary, folder / "model")
+        _write_model(model, texts.vocabulary, folder / "model")
         print(f"the model stands in {folder / 'model'}")
     return 0
+
+
+def _plan(
+    config: PretrainingConfig, record: StoreRecord | None, state: PartialState
+) -> str:
+    """Say what the run will need, in the format it will take."""
+    assert state.device is not None
+    chosen, _ = choose_precision(state.device)
+    half = config.precision in {"bf16", "fp16"} or (
+        config.precision == "auto" and chosen == "bf16"
+    )
+    dtype = torch.bfloat16 if half else torch.float32
+    return describe(config, record, state.device, dtype, state.num_processes)
+
+
+def _write_model(
+    model: BertForMaskedLM, vocabulary: list[str], folder: Path
+) -> None:
+    """Write a model so that it is there whole or not at all."""
+    from bertbook.checkpoints import save_pretrained
+
+    partial = folder.with_name(folder.name + ".partial")
+    for each in (partial, folder):
+        shutil.rmtree(each, ignore_errors=True)
+    save_pretrained(model, vocabulary, partial)
+    partial.rename(folder)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -93,9 +133,15 @@ def _parser() -> argparse.ArgumentParser:
         " bertbook.pretraining …",
     )
     _add_places(parser)
-    parser.add_argument("--resume", action="store_true")
     parser.add_argument(
-        "--dry-run", action="store_true", help="print the plan and stop"
+        "--resume",
+        action="store_true",
+        help="go on from the last checkpoint in OUTPUT",
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the plan and stop; nothing is written",
     )
     parser.add_argument(
         "--scale",
@@ -109,8 +155,19 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_places(parser: argparse.ArgumentParser) -> None:
     """Add what is read, and where it is written."""
-    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
-    parser.add_argument("--config", type=Path, metavar="FILE.toml")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="where checkpoints, metrics, the picture and the model go",
+    )
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE.toml",
+        help="settings, a line each: steps = 2000",
+    )
     parser.add_argument(
         "--corpus",
         help="'book' (the default), 'wikipedia', or UTF-8 text files with"
@@ -130,16 +187,28 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     """Add a flag for each setting; what is not given stays None."""
     group = parser.add_argument_group("settings, also keys of the TOML")
+    meaning = _explained()
     for field in fields(PretrainingConfig):
         name = "--" + field.name.replace("_", "-")
-        shown = f"default {field.default}"
+        shown = f"{meaning[field.name]} Default: {field.default}"
         if field.type is bool:
             group.add_argument(
                 name, action=argparse.BooleanOptionalAction, help=shown
             )
         else:
             kind = field.type if isinstance(field.type, type) else str
-            group.add_argument(name, type=kind, help=shown)
+            mark = field.name.upper()
+            group.add_argument(name, type=kind, metavar=mark, help=shown)
+
+
+def _explained() -> dict[str, str]:
+    """Read what each setting means off the docstring of the settings."""
+    text = inspect.getdoc(PretrainingConfig) or ""
+    _, _, attributes = text.partition("Attributes:")
+    entries = re.findall(
+        r"^    (\w+): (.*?)(?=^    \w+: |\Z)", attributes, re.M | re.S
+    )
+    return {name: " ".join(meaning.split()) for name, meaning in entries}
 
 
 if __name__ == "__main__":

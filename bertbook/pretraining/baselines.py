@@ -5,7 +5,7 @@ positions. The counts see the true tokens to the left of a chosen one, where
 the model may see [MASK]; they see nothing to the right.
 """
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
@@ -13,16 +13,11 @@ from jaxtyping import Float, Int, Integer
 from torch import Tensor
 
 from bertbook.masking import IGNORED
+from bertbook.pretraining.batches import Batches
 from bertbook.pretraining.store import TokenStore
-
-if TYPE_CHECKING:
-    from bertbook.pretraining.loop import Batches
 
 NONE: Final = -1
 """Stands in a context where the sequence has not begun yet."""
-
-ROWS_AT_ONCE: Final = 16
-"""Rows that `Run.evaluate` masks at a time; the masks depend on it."""
 
 ORDERS: Final = {"unigram": 1, "bigram": 2, "5-gram": 5}
 
@@ -58,12 +53,13 @@ class NGrams:
 
     An n-gram gives the token w after the context h the probability
 
-    p(w | h) = (c(h w) - D) / c(h) + D t(h) / c(h) · p(w | shorter h),
+    p(w | h) = max(c(h w) - D, 0) / c(h) + D t(h) / c(h) · p(w | shorter h),
 
-    where t(h) counts the different tokens seen after h. Below the highest
-    order, c(h w) counts the different tokens seen before h w. The discount D
-    is n1 / (n1 + 2 n2), from the n-grams seen once and twice. Below the
-    unigram lies the same probability for every token.
+    where c(h) is the sum of c(h w) over w, and t(h) is the number of w with
+    c(h w) > 0. Below the highest order, c(h w) counts the different tokens
+    seen before h w; that is none where h w only ever begins a document. The
+    discount D is n1 / (n1 + 2 n2), from the n-grams counted once and twice.
+    Below the unigram lies the same probability for every token.
 
     Args:
         tokens: ids, document after document.
@@ -178,9 +174,9 @@ class NGrams:
         total = counts.sum()
         if not total:
             return
-        guess *= discount * len(counts) / total
-        seen = self._keys[n][begin:end] - context * self.vocab_size
-        guess[seen] += (counts - discount) / total
+        guess *= discount * np.count_nonzero(counts) / total
+        tokens = self._keys[n][begin:end] - context * self.vocab_size
+        guess[tokens] += np.maximum(counts - discount, 0) / total
 
 
 def _discount(counts: Int[np.ndarray, " ngrams"]) -> float:
@@ -226,23 +222,17 @@ def chosen_tokens(
     return Chosen(left.numpy(), labels[row, column].numpy())
 
 
-def held_out_tokens(held_out: "Batches", length: int = 4) -> Chosen:
+def held_out_tokens(held_out: Batches, length: int = 4) -> Chosen:
     """Collect the tokens that `Run.evaluate` asks for, row for row.
 
     Args:
         held_out: `Run.held_out`.
         length: tokens of context.
     """
-    config = held_out.config
-    longest = [max(max(each) for _, each in config.lengths())]
-    parts = []
-    for first in range(0, config.held_out_rows, ROWS_AT_ONCE):
-        size = min(ROWS_AT_ONCE, config.held_out_rows - first)
-        rows = held_out.sampler.rows(first, size, longest)
-        labels = held_out.mask(rows.token_ids, first).labels
-        parts.append(
-            chosen_tokens(rows.token_ids, labels, rows.sequence, length)
-        )
+    parts = [
+        chosen_tokens(rows.token_ids, masked.labels, rows.sequence, length)
+        for rows, masked in held_out.held_out()
+    ]
     return Chosen(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 

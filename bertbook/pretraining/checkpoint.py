@@ -1,8 +1,8 @@
 """Checkpoints of a run: whole or absent, and never unpickled.
 
-A checkpoint is one safetensors file. `latest.json` names it, with its
-sha256 and the settings of the run, and is replaced in one step after the
-file has reached the disk.
+A checkpoint is a safetensors file and its record, a JSON file with the
+sha256 and the settings of the run. The record is written after the weights
+have reached the disk: a checkpoint without one does not exist.
 """
 
 import errno
@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from dataclasses import asdict
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,13 @@ from torch import Tensor, nn
 
 from bertbook.pretraining.config import PretrainingConfig
 
-_LATEST: Final = "latest.json"
+_OURS: Final = (
+    *("metrics.jsonl", "loss.png", "loss.partial.png", "corpus"),
+    *("step-*.safetensors", "*.partial"),
+)
+"""What a run may leave in its folder before its first checkpoint."""
+
+_KEYS: Final = {"sha256", "step", "config", "facts"}
 _MOMENTS: Final = ("exp_avg", "exp_avg_sq", "step")
 
 
@@ -87,7 +94,32 @@ def restore(
                 parameter.device if moment != "step" else "cpu"
             )
             for moment in _MOMENTS
+            if f"{moment}/{name}" in state  # none before the first update
         }
+
+
+def check_folder(folder: Path, *, resume: bool) -> None:
+    """Refuse a folder that holds something else, or nothing to resume.
+
+    Raises:
+        CheckpointError: if it does.
+    """
+    checkpoints = Checkpoints(folder)
+    if resume:
+        checkpoints.latest()
+        return
+    if checkpoints.exists:
+        raise CheckpointError(
+            f"{folder} holds another run: go on with it by --resume, or"
+            " choose another folder"
+        )
+    names = sorted(p.name for p in folder.iterdir()) if folder.exists() else []
+    for name in names:
+        if not any(fnmatch(name, pattern) for pattern in _OURS):
+            raise CheckpointError(
+                f"{folder} holds other files, such as {name}: choose an"
+                " empty folder"
+            )
 
 
 class Checkpoints:
@@ -101,9 +133,14 @@ class Checkpoints:
         self.folder = folder
 
     @property
+    def _records(self) -> list[Path]:
+        """Return the records of the checkpoints, the oldest first."""
+        return sorted(self.folder.glob("step-*.json"))
+
+    @property
     def exists(self) -> bool:
         """Tell whether there is a checkpoint to go on from."""
-        return (self.folder / _LATEST).exists()
+        return bool(self._records)
 
     def save(
         self,
@@ -112,7 +149,7 @@ class Checkpoints:
         config: PretrainingConfig,
         facts: dict[str, Any],
     ) -> None:
-        """Write the state after a step, then point to it.
+        """Write the state after a step, then its record.
 
         Raises:
             CheckpointError: as in `write_atomically`.
@@ -120,36 +157,46 @@ class Checkpoints:
         data = save(state)
         file = self.folder / f"step-{step:08d}.safetensors"
         write_atomically(file, data)
-        latest = {
-            "file": file.name,
+        record = {
             "sha256": hashlib.sha256(data).hexdigest(),
             "step": step,
             "config": asdict(config),
             "facts": facts,
         }
-        text = json.dumps(latest, indent=1) + "\n"
-        write_atomically(self.folder / _LATEST, text.encode())
-        for old in sorted(self.folder.glob("step-*.safetensors"))[:-2]:
+        text = json.dumps(record, indent=1) + "\n"
+        write_atomically(file.with_suffix(".json"), text.encode())
+        for old in self._records[:-2]:
+            old.with_suffix(".safetensors").unlink(missing_ok=True)
             old.unlink()
 
     def latest(self) -> dict[str, Any]:
-        """Read what `latest.json` says.
+        """Read the record of the last checkpoint.
 
         Raises:
             CheckpointError: if there is none, or it cannot be read.
         """
-        file = self.folder / _LATEST
-        try:
-            return json.loads(file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        if not self.exists:
             raise CheckpointError(
                 f"{self.folder} holds no checkpoint to resume: start the run"
                 " without --resume"
-            ) from None
-        except (OSError, ValueError) as error:
+            )
+        file = self._records[-1]
+        try:
+            record = json.loads(file.read_text(encoding="utf-8"))
+            if missing := _KEYS - set(record):
+                raise ValueError(f"it lacks {sorted(missing)}")
+        except (OSError, ValueError, TypeError) as error:
             raise CheckpointError(
-                f"{file} cannot be read ({error}): delete it to start anew"
+                f"{file} cannot be read ({error}): {self._way_back(file)}"
             ) from None
+        return record
+
+    def _way_back(self, damaged: Path) -> str:
+        """Say how to go on without the last checkpoint."""
+        before = [each.stem for each in self._records if each != damaged]
+        if before:
+            return f"delete {damaged} to go on from {before[-1]}"
+        return "start anew in another folder"
 
     def load(self, config: PretrainingConfig) -> tuple[int, dict[str, Tensor]]:
         """Read the last checkpoint of a run with these settings.
@@ -163,14 +210,13 @@ class Checkpoints:
         """
         latest = self.latest()
         _check_same(latest, config)
-        file = self.folder / latest["file"]
+        record = self._records[-1]
+        file = record.with_suffix(".safetensors")
         data = file.read_bytes() if file.exists() else b""
         if hashlib.sha256(data).hexdigest() != latest["sha256"]:
-            others = sorted(self.folder.glob("step-*.safetensors"))
-            whole = [each.name for each in others if each != file]
             raise CheckpointError(
                 f"{file} is damaged: its sha256 is not the one on record."
-                f" Other checkpoints here: {', '.join(whole) or 'none'}"
+                f" To lose no more, {self._way_back(record)}"
             )
         return latest["step"], load(data)
 

@@ -1,5 +1,6 @@
 """The settings of a run: from a TOML file, from flags, checked at once."""
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -9,7 +10,7 @@ from typing import Any, Final
 
 from bertbook.bert import Bert, BertConfig, BertForMaskedLM, RotaryBert
 from bertbook.masking import MaskingConfig
-from bertbook.tokenization import MASK, SPECIAL
+from bertbook.tokenization import MASK, SPECIAL_FIRST
 
 MODELS: Final = MappingProxyType({"bert": Bert, "rotary-bert": RotaryBert})
 """The encoders that can be pre-trained, by the name in the settings."""
@@ -106,21 +107,33 @@ class PretrainingConfig:
                 raise ValueError(
                     f"{name} is {getattr(self, name)}: it must be at least 1"
                 )
+        self._check_numbers()
+        self._check_lengths()
+        self.bert_config()
+        self.masking_config()
+
+    def _check_numbers(self) -> None:
+        """Hold single settings to what they can be."""
         for name in ("learning_rate", "clip_norm", "warmup"):
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(
                     f"{name} is {getattr(self, name)}: it must be positive"
                 )
-        if not 0 <= self.decay <= 1:
-            raise ValueError(f"decay is {self.decay}: a share from 0 to 1")
+        for name in ("weight_decay", "seed"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}: it must be 0 or more"
+                )
+        for name in ("decay", "beta2"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}: a share from 0 to 1"
+                )
         if self.rows % self.accumulate:
             raise ValueError(
                 f"{self.rows} rows cannot be cut into {self.accumulate} equal"
                 " parts: choose an accumulate that divides rows"
             )
-        self._check_lengths()
-        self.bert_config()
-        self.masking_config()
 
     def _check_lengths(self) -> None:
         """Hold the stages' lengths to the row and to the position table."""
@@ -171,12 +184,18 @@ class PretrainingConfig:
         mine = {k: v for k, v in asdict(self).items() if k in shared}
         return BertConfig(**mine)
 
-    def masking_config(self) -> MaskingConfig:
-        """Return the collator's settings; the special tokens come first."""
+    def masking_config(
+        self, special: Mapping[str, int] = SPECIAL_FIRST
+    ) -> MaskingConfig:
+        """Return the collator's settings.
+
+        Args:
+            special: the ids of the special tokens.
+        """
         return MaskingConfig(
             vocab_size=self.vocab_size,
-            mask_id=SPECIAL.index(MASK),
-            special_ids=range(len(SPECIAL)),
+            mask_id=special[MASK],
+            special_ids=special.values(),
             select_prob=self.select_prob,
             mask_prob=self.mask_prob,
             random_prob=self.random_prob,

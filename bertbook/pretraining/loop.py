@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -9,86 +10,31 @@ import torch
 import torch.nn.functional as F
 from accelerate import Accelerator, PartialState
 from accelerate.state import AcceleratorState
-from accelerate.utils import tqdm
+from accelerate.utils import broadcast_object_list, tqdm
 from torch import Tensor, nn
 
 from bertbook.bert import BertForMaskedLM
-from bertbook.masking import (
-    IGNORED,
-    Masked,
-    mask_spans,
-    mask_tokens,
-)
+from bertbook.masking import IGNORED
+from bertbook.pretraining.batches import Batches, mixed
 from bertbook.pretraining.checkpoint import (
     CheckpointError,
     Checkpoints,
+    check_folder,
     restore,
     state_of,
 )
 from bertbook.pretraining.config import PretrainingConfig
 from bertbook.pretraining.log import RunLog
 from bertbook.pretraining.precision import choose_precision
-from bertbook.pretraining.rows import Rows, RowSampler
+from bertbook.pretraining.rows import Rows
 from bertbook.pretraining.store import TokenStore
 from bertbook.runtime import describe_machine, describe_versions
-
-_ROWS_AT_ONCE: Final = 16
-"""Rows of held-out text that are read at once."""
 
 _FORMATS: Final = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 
 
-class NotFiniteLoss(ValueError):
-    """A loss that is no number, which no later step could repair."""
-
-
-class Batches:
-    """The rows of every step, masked, as a function of the step's number.
-
-    Args:
-        store: the corpus.
-        config: the run's settings.
-        continues: True for the `##` pieces of the vocabulary.
-    """
-
-    def __init__(
-        self, store: TokenStore, config: PretrainingConfig, continues: Tensor
-    ) -> None:
-        self.config, self.continues = config, continues
-        self.sampler = RowSampler(store, config.width, config.seed)
-        self.masking = config.masking_config()
-
-    def __call__(self, step: int) -> tuple[Rows, Tensor]:
-        """Return the packed rows of a step as they are read, and labels."""
-        config = self.config
-        rows = self.sampler.rows(
-            step * config.rows, config.rows, config.lengths_at(step)
-        )
-        masked = self.mask(rows.token_ids, step)
-        return rows._replace(token_ids=masked.token_ids), masked.labels
-
-    def mask(self, token_ids: Tensor, step: int) -> Masked:
-        """Choose and hide tokens, anew at every step."""
-        generator = torch.Generator().manual_seed(
-            _mixed(self.config.seed, 2, step)
-        )
-        if self.config.masking == "tokens":
-            return mask_tokens(token_ids, self.masking, generator)
-        return mask_spans(
-            token_ids,
-            self.masking,
-            generator,
-            self.continues,
-            max_words=3 if self.config.masking == "spans" else 1,
-        )
-
-
-def _mixed(*numbers: int) -> int:
-    """Make one seed of several numbers."""
-    mixed = 0
-    for number in numbers:
-        mixed = (mixed * 1_000_003 + number) % 2**63
-    return mixed
+class NotFinite(ValueError):
+    """A loss or a gradient that no later step could repair."""
 
 
 class Run:
@@ -96,7 +42,7 @@ class Run:
 
     Args:
         config: the settings.
-        vocabulary: the WordPieces, `SPECIAL` first.
+        vocabulary: the WordPieces, those of `SPECIAL` among them.
         train: the text to learn from.
         held_out: the text to be tested on.
         folder: where checkpoints, metrics and the picture go.
@@ -105,7 +51,8 @@ class Run:
     Raises:
         ValueError: if vocabulary, stores and settings do not belong
             together.
-        CheckpointError: if the folder holds another run, or none to resume.
+        CheckpointError: if the folder holds another run, or none to resume,
+            or one that was begun with other settings or texts.
     """
 
     def __init__(
@@ -127,27 +74,10 @@ class Run:
             )
         self.config, self.vocabulary, self.folder = config, vocabulary, folder
         self.checkpoints = Checkpoints(folder)
-        self._check_folder(resume)
-        continues = torch.tensor([t.startswith("##") for t in vocabulary])
-        self.batches = Batches(train, config, continues)
-        self.held_out = Batches(held_out, config, continues)
+        check_folder(folder, resume=resume)
+        self.batches = Batches(train, config, vocabulary)
+        self.held_out = Batches(held_out, config, vocabulary)
         self._prepare(resume)
-
-    def _check_folder(self, resume: bool) -> None:
-        """Refuse a folder that holds something else."""
-        if resume or not self.folder.exists():
-            return
-        if self.checkpoints.exists:
-            raise CheckpointError(
-                f"{self.folder} holds another run: go on with it by --resume,"
-                " or choose another folder"
-            )
-        others = [p.name for p in self.folder.iterdir()]
-        if set(others) - {"metrics.jsonl", "loss.png", "corpus"}:
-            raise CheckpointError(
-                f"{self.folder} holds other files, {sorted(others)[0]} the"
-                " first: choose an empty folder"
-            )
 
     def _prepare(self, resume: bool) -> None:
         """Build the model and its optimizer, or bring them back."""
@@ -156,6 +86,7 @@ class Run:
         if resume:
             self.step, state = self.checkpoints.load(self.config)
             facts = self.checkpoints.latest()["facts"]
+            self._check_texts(facts)
         self._choose_format(facts.get("format"))
         self.log = RunLog(
             self.folder,
@@ -173,6 +104,23 @@ class Run:
         if self.config.compile:
             model.bert.compile()
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
+        if self.accelerator.scaler and facts.get("scaler"):
+            self.accelerator.scaler.load_state_dict(facts["scaler"])
+
+    @property
+    def _texts(self) -> list[dict[str, Any]]:
+        """Say what the run reads: to learn from, and to be tested on."""
+        both = self.batches, self.held_out
+        return [asdict(each.sampler.store.record) for each in both]
+
+    def _check_texts(self, facts: dict[str, Any]) -> None:
+        """Refuse to go on with other texts, or another vocabulary."""
+        if facts.get("texts") != self._texts:
+            raise CheckpointError(
+                f"the run was begun on other texts, {facts.get('texts')}, and"
+                f" these are {self._texts}: give the --data folder it was"
+                " begun with, or start another run in a new folder"
+            )
 
     def _choose_format(self, before: str | None) -> None:
         """Take the format of the settings, of before, or the fastest."""
@@ -182,13 +130,19 @@ class Run:
         if self.config.precision != "auto":
             chosen, why = _FORMATS[self.config.precision], "as set"
         elif before is None:
-            chosen, why = choose_precision(device)
+            # The first process measures for all, or they might differ.
+            first = PartialState().is_main_process
+            found = [choose_precision(device) if first else None]
+            chosen, why = cast(
+                tuple[str, str], broadcast_object_list(found)[0]
+            )
         # One process may train several models, each in a format of its own.
         AcceleratorState._reset_state()
         self.accelerator = Accelerator(mixed_precision=chosen)
         self.facts: dict[str, Any] = {
             "format": chosen,
             "why": why,
+            "texts": self._texts,
             "machine": describe_machine(),
             "versions": describe_versions(),
         }
@@ -202,27 +156,26 @@ class Run:
                 None goes to the end.
 
         Raises:
-            NotFiniteLoss: if the loss is NaN or infinite; the checkpoint
-                before it stays.
+            NotFinite: if the loss or a gradient is NaN or infinite; the
+                checkpoint before it stays.
             CheckpointError: if a checkpoint cannot be written.
         """
         config = self.config
         self.folder.mkdir(parents=True, exist_ok=True)
         end = config.steps if until is None else min(until, config.steps)
-        bar = tqdm(total=config.steps, initial=self.step, unit="step")
         begin = time.perf_counter()
-        while self.step < end:
-            loss, tokens = self._update()
-            self.step += 1
-            bar.update()
-            if self.log.add(self.step, loss, tokens, begin):
-                bar.set_postfix(loss=f"{self.log.loss:.3f}")
-            last = self.step == config.steps
-            if last or self.step % config.evaluate_every == 0:
-                self._report()
-            if last or self.step % config.checkpoint_every == 0:
-                self.save()
-        bar.close()
+        with tqdm(total=config.steps, initial=self.step, unit="step") as bar:
+            while self.step < end:
+                loss, tokens = self._update()
+                self.step += 1
+                bar.update()
+                if self.log.add(self.step, loss, tokens, begin):
+                    bar.set_postfix(loss=f"{self.log.loss:.3f}")
+                last = self.step == config.steps
+                if last or self.step % config.evaluate_every == 0:
+                    self._report()
+                if last or self.step % config.checkpoint_every == 0:
+                    self.save()
         return self.plain
 
     def _update(self) -> tuple[float, int]:
@@ -235,7 +188,7 @@ class Run:
         chosen = int((labels != IGNORED).sum())
         here = self.accelerator.process_index
         world = self.accelerator.num_processes
-        torch.manual_seed(_mixed(config.seed, 3, step, here))
+        torch.manual_seed(mixed(config.seed, 3, step, here))
         total = torch.zeros((), device=self.accelerator.device)
         for part in range(config.accumulate):
             # The rows of this part that are this process's share.
@@ -246,10 +199,12 @@ class Run:
             total += loss.detach()
         total = cast(Tensor, self.accelerator.reduce(total))
         loss = total.item() / max(1, chosen)
-        self._check_finite(loss)
-        self.accelerator.clip_grad_norm_(
+        self._check_finite("loss", loss)
+        length = self.accelerator.clip_grad_norm_(
             self.model.parameters(), config.clip_norm
         )
+        if self.accelerator.scaler is None:  # which leaves such a step out
+            self._check_finite("length of the gradient", float(length))
         self.optimizer.step()
         self.optimizer.zero_grad()
         return loss, int(rows.real.sum())
@@ -267,13 +222,13 @@ class Run:
         )
         return F.cross_entropy(logits.float(), labels[chosen], reduction="sum")
 
-    def _check_finite(self, loss: float) -> None:
-        """Stop at a loss that is no number, before it reaches the weights."""
-        if not math.isfinite(loss):
-            raise NotFiniteLoss(
-                f"the loss is {loss} at step {self.step + 1}: the weights of"
-                " the last checkpoint are untouched. Start again with a lower"
-                " learning_rate, a longer warmup, or precision fp32"
+    def _check_finite(self, name: str, value: float) -> None:
+        """Stop at what is no number, before it reaches the weights."""
+        if not math.isfinite(value):
+            raise NotFinite(
+                f"the {name} is {value} at step {self.step + 1}: the weights"
+                " of the last checkpoint are untouched. Start again with a"
+                " lower learning_rate, a longer warmup, or precision fp32"
             )
 
     def _report(self) -> None:
@@ -283,21 +238,14 @@ class Run:
 
     @torch.no_grad()
     def evaluate(self) -> tuple[float, float]:
-        """Return loss and accuracy on held-out text, always the same text.
-
-        The longest sequences of the settings, one mask per row.
-        """
+        """Return loss and accuracy on held-out text, always the same text."""
         self.model.eval()
-        longest = [max(max(each) for _, each in self.config.lengths())]
+        device = self.accelerator.device
         total, hits, count = 0.0, 0, 0
-        for first in range(0, self.config.held_out_rows, _ROWS_AT_ONCE):
-            size = min(_ROWS_AT_ONCE, self.config.held_out_rows - first)
-            rows = self.held_out.sampler.rows(first, size, longest)
-            masked = self.held_out.mask(rows.token_ids, first)
-            device = self.accelerator.device
+        for plain, masked in self.held_out.held_out():
             labels = masked.labels.to(device)
             chosen = labels != IGNORED
-            rows = rows._replace(token_ids=masked.token_ids)
+            rows = plain._replace(token_ids=masked.token_ids)
             rows = Rows(*(x.to(device) for x in rows))
             with self.accelerator.autocast():
                 logits = self.plain(
@@ -322,9 +270,14 @@ class Run:
                 self.step,
                 state_of(self.plain, self.optimizer.optimizer),
                 self.config,
-                self.facts | {"log": self.log.state},
+                self.facts | {"log": self.log.state} | self._scaler(),
             )
         self.accelerator.wait_for_everyone()
+
+    def _scaler(self) -> dict[str, Any]:
+        """Return what float16 must remember: how much it scales the loss."""
+        scaler = self.accelerator.scaler
+        return {} if scaler is None else {"scaler": scaler.state_dict()}
 
 
 def _optimizer(

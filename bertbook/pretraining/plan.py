@@ -56,31 +56,38 @@ def parameter_count(config: PretrainingConfig) -> int:
 
 def describe(
     config: PretrainingConfig,
-    record: StoreRecord,
+    record: StoreRecord | None,
     device: torch.device,
     dtype: torch.dtype,
+    processes: int = 1,
 ) -> str:
     """Say in a few lines what a run will compute and what it needs.
 
     Args:
         config: the settings.
-        record: that of the text to learn from.
+        record: that of the text to learn from; None before it is prepared.
         device: where it will run.
         dtype: the number format of its matrix products.
+        processes: how many share the rows, each on such a device.
     """
     positions = config.rows * config.width
     flops = run_flops(config)
     parameters = parameter_count(config)
-    speed = matmul_speed(dtype, device) * _SHARE
+    # Processes on one processor share its cores.
+    devices = 1 if device.type == "cpu" else processes
+    speed = matmul_speed(dtype, device) * _SHARE * devices
     total = config.steps * positions
-    memory = parameters * _BYTES_PER_WEIGHT + _activations(config)
+    memory = parameters * _BYTES_PER_WEIGHT + _activations(config) / processes
+    corpus, passes = "not prepared yet", ""
+    if record is not None:
+        corpus = f"{record.words:,} words, {record.tokens:,} tokens"
+        passes = f", {total / record.tokens:.1f} passes"
     rows = {
         "model": f"{config.model}, {parameters:,} parameters",
-        "corpus": f"{record.words:,} words, {record.tokens:,} tokens",
-        "will read": f"{total:,} token positions,"
-        f" {total / record.tokens:.1f} passes",
+        "corpus": corpus,
+        "will read": f"{total:,} token positions{passes}",
         "operations": f"{flops:.3g} FLOP, at most",
-        "memory": f"about {memory / 1e9:.1f} GB",
+        "memory": f"about {memory / 1e9:.1f} GB a process",
         "expected time": f"about {_in_words(flops / speed / 1e9)} on this"
         f" {device.type}, at {speed:.0f} GFLOP/s",
     }

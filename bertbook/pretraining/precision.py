@@ -1,6 +1,7 @@
 """Which number format is fast here: a measurement, never a guess."""
 
 import time
+from functools import cache
 from typing import Final, Literal
 
 import torch
@@ -29,8 +30,9 @@ def matmul_speed(
     return 2 * size**3 / best / 1e9
 
 
+@cache
 def choose_precision(device: torch.device) -> tuple[Chosen, str]:
-    """Return the format to train in, and why, in a sentence.
+    """Return the format to train in, and why; measured once in a process.
 
     float16 is never chosen: bfloat16 has float32's range.
     """

@@ -5,23 +5,37 @@ parts documents, as in BERT's released code.
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from bertbook.corpora import (
     HELD_OUT_EVERY,
     Document,
     book_corpus,
     hub_folder,
+    sha256_of,
     wikipedia_stream,
 )
+from bertbook.pretraining.checkpoint import write_atomically
 from bertbook.pretraining.store import (
     TokenStore,
     build_store,
     train_wordpieces,
 )
 from bertbook.tokenization import SPECIAL
+
+CORPORA: Final = frozenset({"book", "wikipedia"})
+"""Corpora that have a name; others are text files."""
+
+VOCABULARIES: Final = frozenset({"train", "bert"})
+"""Vocabularies that have a name; others are files."""
+
+PARTS: Final = ("train", "held_out")
+"""The stores in a prepared folder."""
+
+SOURCE: Final = "source.json"
 
 VOCABULARY_CHARACTERS: Final = 100_000_000
 """A vocabulary is trained on this much of a corpus at most."""
@@ -127,6 +141,8 @@ def prepare(
 ) -> Prepared:
     """Make the vocabulary and the stores, or find them as they were made.
 
+    Beside them stands `source.json`, which says what they were made from.
+
     Args:
         corpus: as in `corpus_streams`.
         vocab: `"train"` to train WordPieces on the corpus, `"bert"` for
@@ -136,46 +152,106 @@ def prepare(
 
     Raises:
         ValueError: for a corpus or vocabulary that cannot be used, or a
-            folder that was made for another vocabulary.
+            folder that was made from another corpus or vocabulary.
     """
     file = folder / "vocab.txt"
-    train, held_out = corpus_streams(corpus)
-    for part, documents in (
-        ("to learn from", train),
-        ("to test on", held_out),
-    ):
-        if next(documents(), None) is None:
+    _check_source(folder, corpus, vocab)
+    if is_prepared(folder):
+        vocabulary = _sized(read_vocabulary(file), vocab_size, file)
+        stores = [TokenStore(folder / name) for name in PARTS]
+        for store in stores:
+            store.check_vocabulary(vocabulary)
+        return Prepared(vocabulary, *stores)
+    streams = _filled(corpus_streams(corpus))
+    vocabulary = (
+        read_vocabulary(file)
+        if file.exists()
+        else _vocabulary(vocab, vocab_size, streams[0])
+    )
+    name = file if file.exists() else f"the vocabulary {vocab!r}"
+    _sized(vocabulary, vocab_size, name)
+    folder.mkdir(parents=True, exist_ok=True)
+    source = json.dumps(_source(corpus, vocab), indent=1) + "\n"
+    write_atomically(folder / SOURCE, source.encode())
+    write_atomically(file, ("\n".join(vocabulary) + "\n").encode())
+    stores = [
+        _store(folder / name, documents, vocabulary)
+        for name, documents in zip(PARTS, streams, strict=True)
+    ]
+    return Prepared(vocabulary, *stores)
+
+
+def _filled(streams: tuple[Stream, Stream]) -> tuple[Stream, Stream]:
+    """Return streams that both have a document."""
+    purposes = "learn from", "test on"
+    for stream, purpose in zip(streams, purposes, strict=True):
+        if next(stream(), None) is None:
             raise ValueError(
-                f"the corpus has no document {part}: give more than a few,"
-                " with an empty line between them"
+                f"the corpus has no document to {purpose}: give more than a"
+                " few, with an empty line between them"
             )
+    return streams
+
+
+def is_prepared(folder: Path) -> bool:
+    """Tell whether vocabulary and stores stand in a folder, whole."""
+    names = ("vocab.txt", *PARTS)
+    return all((folder / name).exists() for name in names)
+
+
+def _source(corpus: str, vocab: str) -> dict[str, Any]:
+    """Say what a folder is made from: names, and the hashes of files."""
+    named = {corpus} & CORPORA or set(corpus.split(","))
+    files = sorted((named | {vocab}) - CORPORA - VOCABULARIES)
+    hashes = {
+        name: sha256_of(Path(name)) if Path(name).is_file() else None
+        for name in files
+    }
+    return {"corpus": corpus, "vocab": vocab, "files": hashes}
+
+
+def _check_source(folder: Path, corpus: str, vocab: str) -> None:
+    """Refuse a folder that was made from something else."""
+    file = folder / SOURCE
     if not file.exists():
-        vocabulary = _vocabulary(vocab, vocab_size, train)
-        folder.mkdir(parents=True, exist_ok=True)
-        file.write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
-    vocabulary = read_vocabulary(file)
+        if (folder / "vocab.txt").exists():
+            raise ValueError(
+                f"{folder} holds a vocabulary and no {SOURCE} that says what"
+                " it was made from: delete it, or choose another --data"
+            )
+        return
+    before = json.loads(file.read_text(encoding="utf-8"))
+    now = _source(corpus, vocab)
+    for name, found in now["files"].items():
+        if found is None:  # moved since: what was made of it will do
+            now["files"][name] = before["files"].get(name)
+    if before != now:
+        raise ValueError(
+            f"{folder} was made from {before}, and asked for is {now}: choose"
+            " another --data, or delete it"
+        )
+
+
+def _sized(
+    vocabulary: list[str], vocab_size: int, name: Path | str
+) -> list[str]:
+    """Return a vocabulary that has the wanted size."""
     if len(vocabulary) != vocab_size:
         raise ValueError(
-            f"{file} has {len(vocabulary)} entries, and vocab_size is"
+            f"{name} has {len(vocabulary)} entries, and vocab_size is"
             f" {vocab_size}: set vocab_size to {len(vocabulary)}, or choose"
             " another vocabulary or folder"
         )
-    stores = [
-        _store(folder / name, documents, vocabulary)
-        for name, documents in (("train", train), ("held_out", held_out))
-    ]
-    return Prepared(vocabulary, *stores)
+    return vocabulary
 
 
 def _store(
     folder: Path, documents: Stream, vocabulary: Sequence[str]
 ) -> TokenStore:
     """Open a store, or build it."""
-    if not folder.exists():
-        return build_store(documents(), vocabulary, folder)
-    store = TokenStore(folder)
-    store.check_vocabulary(vocabulary)
-    return store
+    if folder.exists():
+        return TokenStore(folder)
+    return build_store(documents(), vocabulary, folder)
 
 
 def _vocabulary(vocab: str, vocab_size: int, documents: Stream) -> list[str]:

@@ -4,6 +4,7 @@ A row has a fixed width. Sequences fill it one after another, each with its
 [CLS], its [SEP] and positions of its own, and attention stays inside each.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from bertbook.pretraining.store import TokenStore
-from bertbook.tokenization import CLS, PAD, SEP, SPECIAL
+from bertbook.tokenization import CLS, PAD, SEP, SPECIAL_FIRST
 
 _SHORTEST = 8
 """Fewer free places than this at the end of a row stay empty."""
@@ -33,8 +34,14 @@ class Rows(NamedTuple):
     sequence: Int[Tensor, "rows width"]
 
     @property
-    def mask(self) -> Bool[Tensor, "rows width width"]:
-        """Let each token attend to those of its own sequence."""
+    def mask(self) -> Bool[Tensor, "rows width width"] | None:
+        """Let each token attend to those of its own sequence.
+
+        None if every row is one sequence: then nothing is to be kept apart,
+        and attention without a mask is faster.
+        """
+        if (self.sequence == 1).all():
+            return None
         return self.sequence[:, :, None] == self.sequence[:, None, :]
 
     @property
@@ -46,20 +53,29 @@ class Rows(NamedTuple):
 class RowSampler:
     """Draw packed rows from a store, the same ones for the same numbers.
 
-    An epoch visits the whole store once, in an order of its own: places a
+    An epoch goes through the store once, in an order of its own: places a
     row's length apart, shifted by a random amount and moved to the start of
-    a sentence. A row starts at its place and goes on until it is full.
+    the next sentence, if one begins within a row's length. A row starts at
+    its place and goes on until it is full. So some of the text is read twice
+    in an epoch and some not at all, and the next epoch's shift changes which.
 
     Args:
         store: the corpus.
         width: token positions in a row.
         seed: of the order, the shifts and the lengths.
+        special: the ids of the special tokens.
 
     Raises:
         ValueError: if the store is too small to fill a row.
     """
 
-    def __init__(self, store: TokenStore, width: int, seed: int) -> None:
+    def __init__(
+        self,
+        store: TokenStore,
+        width: int,
+        seed: int,
+        special: Mapping[str, int] = SPECIAL_FIRST,
+    ) -> None:
         if store.record.tokens < width:
             raise ValueError(
                 f"the corpus has {store.record.tokens} tokens, and a row"
@@ -67,8 +83,9 @@ class RowSampler:
             )
         self.store, self.width, self.seed = store, width, seed
         self.places = store.record.tokens // width
-        ids = {token: index for index, token in enumerate(SPECIAL)}
-        self._cls, self._sep, self._pad = ids[CLS], ids[SEP], ids[PAD]
+        self._cls, self._sep, self._pad = (
+            special[token] for token in (CLS, SEP, PAD)
+        )
         self._epoch: tuple[int, np.ndarray, int] | None = None
 
     def rows(self, first: int, count: int, max_lens: list[int]) -> Rows:
@@ -94,7 +111,7 @@ class RowSampler:
         return Rows(*map(torch.from_numpy, (token_ids, positions, sequence)))
 
     def _start(self, number: int) -> int:
-        """Return the sentence with which a row begins."""
+        """Return the token with which a row begins."""
         epoch, within = divmod(number, self.places)
         if self._epoch is None or self._epoch[0] != epoch:
             draw = np.random.default_rng((self.seed, 0, epoch))
@@ -102,13 +119,15 @@ class RowSampler:
             self._epoch = epoch, order, int(draw.integers(self.width))
         _, order, shift = self._epoch
         token = int(order[within]) * self.width + shift
-        sentences = self.store.sentences
-        last = self.store.record.sentences - 1
-        return min(int(np.searchsorted(sentences, token)), last)
+        sentences = self.store.sentences[:-1]
+        following = int(np.searchsorted(sentences, token))
+        begin = int(sentences[min(following, len(sentences) - 1)])
+        # Far from every full stop a row begins in the middle of a sentence.
+        return begin if abs(begin - token) < self.width else token
 
     def _fill(
         self,
-        sentence: int,
+        token: int,
         limit: int,
         token_ids: np.ndarray,
         positions: np.ndarray,
@@ -116,7 +135,6 @@ class RowSampler:
     ) -> None:
         """Write sequences into one row until it is full."""
         place, number = 0, 0
-        token = int(self.store.sentences[sentence])
         while self.width - place >= _SHORTEST:
             if token >= self.store.record.tokens:
                 token = 0

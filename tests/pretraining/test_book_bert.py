@@ -39,11 +39,11 @@ def test_it_guesses_as_well_as_its_card_says(tmp_path: Path) -> None:
     store = build_store(
         book_corpus().held_out, vocabulary, tmp_path / "held_out"
     )
-    changes = {"precision": "fp32", "held_out_rows": 512}
-    config = PretrainingConfig(**ROW["config"] | changes)
+    config = PretrainingConfig(**ROW["config"] | ROW["asked"])
     run = Run(config, vocabulary, store, store, tmp_path / "run")
     run.plain.load_state_dict(load_pretrained(FOLDER).state_dict())
     loss, accuracy = run.evaluate()
+    assert config.select_prob == PretrainingConfig.select_prob  # as BERT's
     assert loss == pytest.approx(ROW["held_out"]["loss"], abs=2e-3)
     assert accuracy == pytest.approx(ROW["held_out"]["accuracy"], abs=2e-3)
     card = (FOLDER / "README.md").read_text(encoding="utf-8")

@@ -2,8 +2,10 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from bertbook.bert import BertForMaskedLM
 from bertbook.checkpoints import load_pretrained
 from bertbook.pretraining.__main__ import main
+from bertbook.pretraining.config import PretrainingConfig
 from bertbook.pretraining.prepare import (
     prepare,
     read_texts,
@@ -42,10 +45,13 @@ def test_a_run_from_a_text_file_to_a_model(
     asked = ["--corpus", str(text), "--output", str(output), *SETTINGS]
     assert main([*asked, "--dry-run"]) == 0
     plan = capsys.readouterr().out
-    for word in ("parameters", "words", "passes", "FLOP", "GB", "about"):
+    for word in ("parameters", "not prepared yet", "FLOP", "GB", "about"):
         assert word in plan
-    assert not (output / "latest.json").exists()
+    assert not output.exists()
     assert main(asked) == 0
+    capsys.readouterr()
+    assert main([*asked, "--dry-run"]) == 0
+    assert "passes" in capsys.readouterr().out
     assert main(asked) == 2
     assert "holds another run" in capsys.readouterr().err
     assert main([*asked, "--resume"]) == 0
@@ -105,6 +111,78 @@ def test_another_size_than_the_vocabulary_s_is_refused(
     prepare(str(text), "train", 120, tmp_path)
     with pytest.raises(ValueError, match="vocab_size is 99: set"):
         prepare(str(text), "train", 99, tmp_path)
+    vocabulary = str(tmp_path / "vocab.txt")
+    other = tmp_path / "other"
+    with pytest.raises(ValueError, match="vocab_size is 99: set"):
+        prepare(str(text), vocabulary, 99, other)
+    assert not other.exists()  # so that the next try is not held to it
+    assert len(prepare(str(text), vocabulary, 120, other).vocabulary) == 120
+
+
+def test_a_folder_made_from_another_corpus_is_refused(
+    text: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy.txt"
+    copy.write_text(text.read_text())
+    before = prepare(str(copy), "train", 120, tmp_path / "data")
+    for corpus, vocab in ((str(text), "train"), (str(copy), str(copy))):
+        with pytest.raises(ValueError, match="was made from"):
+            prepare(corpus, vocab, 120, tmp_path / "data")
+    copy.write_text(text.read_text() + " More.")
+    with pytest.raises(ValueError, match="was made from"):
+        prepare(str(copy), "train", 120, tmp_path / "data")
+    copy.unlink()  # what was made of it is still there
+    after = prepare(str(copy), "train", 120, tmp_path / "data")
+    assert after.train.record == before.train.record
+
+
+def test_a_folder_with_other_files_is_not_written_to(
+    text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "thesis.tex").write_text("ten years of work")
+    asked = ["--corpus", str(text), "--output", str(tmp_path), *SETTINGS]
+    assert main(asked) == 2
+    assert "such as thesis.tex" in capsys.readouterr().err
+    assert [each.name for each in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_full_disk_ends_in_one_line(
+    text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = ["--data", str(tmp_path / "data")]
+    asked = ["--corpus", str(text), *data, *SETTINGS, "--steps", "40"]
+    assert main([*asked, "--output", str(tmp_path / "a")]) == 0
+    capsys.readouterr()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60, limits[1]))
+    try:  # not even a line of the metrics fits
+        assert main([*asked, "--output", str(tmp_path / "b")]) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("error: ")
+    assert "make room" in said
+
+
+def test_every_setting_is_explained(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    for each in fields(PretrainingConfig):
+        assert f"--{each.name.replace('_', '-')}" in text
+    assert "--steps STEPS updates of the weights. Default: 2000" in text
+    assert text.count(" Default: ") == len(fields(PretrainingConfig))
+
+
+def test_full_scale_is_bert_base(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = str(tmp_path / "run")
+    assert main(["--scale", "full", "--dry-run", "--output", output]) == 0
+    assert "bert, 109,514,298 parameters" in capsys.readouterr().out
+    assert not (tmp_path / "run").exists()
 
 
 def test_mistakes_end_in_one_line(
@@ -153,10 +231,11 @@ from pathlib import Path
 from tests.pretraining import toy
 from bertbook.pretraining.loop import Run
 from bertbook.pretraining.store import build_store, train_wordpieces
-folder, size = Path(sys.argv[1]), int(sys.argv[2])
+folder, times = Path(sys.argv[1]), int(sys.argv[2])
 vocabulary = train_wordpieces(toy.documents(200), 120)
 held_out = build_store(toy.documents(40, 1), vocabulary, folder / "h")
-train = build_store(toy.documents(size), vocabulary, folder / "t")
+once = build_store(toy.documents(20_000), vocabulary, folder / "o")
+train = toy.repeated(once, times, folder / "t")
 Run(toy.changed(steps=4), vocabulary, train, held_out, folder / "r").train()
 print(train.record.tokens, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
@@ -164,7 +243,7 @@ print(train.record.tokens, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 def test_ten_times_the_corpus_takes_no_more_memory(tmp_path: Path) -> None:
     tokens, memory = [], []
-    for size in (2_000, 20_000):
+    for size in (1, 10):
         done = subprocess.run(
             [sys.executable, "-c", MEMORY, tmp_path / str(size), str(size)],
             env=os.environ | {"OMP_NUM_THREADS": "1"},
@@ -176,6 +255,6 @@ def test_ten_times_the_corpus_takes_no_more_memory(tmp_path: Path) -> None:
         held, peak = done.stdout.splitlines()[-1].split()
         tokens.append(int(held))
         memory.append(int(peak) / 1024)
-    assert tokens[1] > 9 * tokens[0]
-    # In memory the larger corpus's ids alone would take 12 MB as int64.
+    assert tokens[1] == 10 * tokens[0] > 14_000_000
+    # In memory the larger corpus's ids would take 27 MB more than the other's.
     assert memory[1] < memory[0] + 9

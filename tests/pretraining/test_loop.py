@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from bertbook.masking import IGNORED
 from bertbook.pretraining.checkpoint import CheckpointError, Checkpoints
-from bertbook.pretraining.loop import NotFiniteLoss, Run
+from bertbook.pretraining.loop import NotFinite, Run
 from bertbook.pretraining.prepare import Prepared
+from bertbook.pretraining.store import build_store
+from bertbook.tokenization import CLS, MASK, PAD, SEP, SPECIAL, UNK
 from tests.pretraining import toy
 
 HERE = Path(__file__).parent
@@ -75,10 +78,11 @@ def test_a_run_killed_at_twenty_moments_ends_with_the_same_bits(
     )
     assert done.returncode == 0, done.stderr[-2000:]
     report = json.loads(done.stdout.splitlines()[-1])
-    assert report["kills"] >= 20
+    assert sum(report["kills"]) >= 20
+    assert min(report["kills"]) >= 1
     # The moments are spread over the run: at its begin, inside, at its end.
     assert len(set(report["steps"])) >= 5
-    assert report["ended"] == [40, 40]
+    assert set(report["ended"]) == {40}
     assert report["equal"]
     assert report["same metrics"]
 
@@ -128,11 +132,24 @@ def test_a_loss_that_is_no_number_stops_before_the_weights(
     before = Checkpoints(tmp_path).load(toy.CONFIG)[1]
     with torch.no_grad():
         run.plain.head.bias[7] = float("nan")
-    with pytest.raises(NotFiniteLoss, match="nan at step 5"):
+    with pytest.raises(NotFinite, match="the loss is nan at step 5"):
         run.train()
     step, after = Checkpoints(tmp_path).load(toy.CONFIG)
     assert step == 4
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_gradient_that_is_no_number_stops_before_the_weights(
+    texts: Prepared, tmp_path: Path
+) -> None:
+    run = Run(toy.CONFIG, *texts, tmp_path)
+    run.train(until=3)
+    before = weights(run.plain)
+    run.plain.head.bias.register_hook(lambda slope: slope / 0)
+    with pytest.raises(NotFinite, match="length of the gradient is"):
+        run.train()
+    assert equal(before, weights(run.plain))
+    assert Checkpoints(tmp_path).latest()["step"] == 2
 
 
 @pytest.mark.parametrize("cut", [0, 100, -1])
@@ -145,8 +162,86 @@ def test_a_damaged_checkpoint_is_named(
     if cut == -1:
         data[-1] ^= 1
     file.write_bytes(data if cut == -1 else data[:cut])
-    with pytest.raises(CheckpointError, match=r"04\.safe.*damaged.*02\.safe"):
+    said = r"04\.safetensors is damaged.*delete .*04\.json to go on from .*02"
+    with pytest.raises(CheckpointError, match=said):
         Run(toy.CONFIG, *texts, tmp_path, resume=True)
+    file.with_suffix(".json").unlink()
+    straight = weights(Run(toy.CONFIG, *texts, tmp_path / "a").train())
+    resumed = Run(toy.CONFIG, *texts, tmp_path, resume=True)
+    assert resumed.step == 2
+    assert equal(straight, weights(resumed.train()))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"step": 4}'])
+def test_a_damaged_record_is_named(
+    texts: Prepared, tmp_path: Path, text: str
+) -> None:
+    Run(toy.CONFIG, *texts, tmp_path).train(until=4)
+    (tmp_path / "step-00000004.json").write_text(text)
+    with pytest.raises(CheckpointError, match=r"04\.json cannot be read"):
+        Run(toy.CONFIG, *texts, tmp_path, resume=True)
+
+
+def test_what_a_kill_leaves_behind_is_no_other_run(
+    texts: Prepared, tmp_path: Path
+) -> None:
+    for name in ("step-00000002.safetensors", "metrics.jsonl.partial"):
+        (tmp_path / name).write_bytes(b"cut sho")
+    run = Run(toy.CONFIG, *texts, tmp_path)
+    run.train(until=4)
+    assert Run(toy.CONFIG, *texts, tmp_path, resume=True).step == 4
+
+
+def test_other_texts_are_refused(
+    texts: Prepared, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    Run(toy.CONFIG, *texts, tmp_path).train(until=4)
+    folder = tmp_path_factory.mktemp("other")
+    other = build_store(toy.documents(50), texts.vocabulary, folder / "train")
+    with pytest.raises(CheckpointError, match="begun on other texts"):
+        Run(
+            toy.CONFIG,
+            texts.vocabulary,
+            other,
+            texts.held_out,
+            tmp_path,
+            resume=True,
+        )
+
+
+def test_special_tokens_are_found_where_the_vocabulary_has_them(
+    texts: Prepared, tmp_path: Path
+) -> None:
+    """As in BERT's own vocabulary, which begins with unused entries."""
+    turned = texts.vocabulary[::-1]
+    stores = [
+        build_store(toy.documents(40, seed), turned, tmp_path / str(seed))
+        for seed in (0, 1)
+    ]
+    run = Run(toy.CONFIG, turned, *stores, tmp_path / "run")
+    rows, labels = run.batches(0)
+    ids = {token: turned.index(token) for token in SPECIAL}
+    begins = rows.token_ids[(rows.position_ids == 0) & rows.real]
+    assert set(begins.tolist()) == {ids[CLS]}
+    assert (rows.token_ids == ids[MASK]).sum() > 10
+    asked = set(labels[labels != IGNORED].tolist())
+    assert not asked & {ids[PAD], ids[CLS], ids[SEP], ids[MASK]}
+    text = rows.token_ids[rows.real & (labels == IGNORED)].tolist()
+    words = " ".join(turned[i] for i in text)
+    assert "[CLS] the farmer" in words or "[CLS] a sailor" in words
+    run.train()
+
+
+def test_a_row_of_unknown_words_does_not_end_a_run(
+    texts: Prepared, tmp_path: Path
+) -> None:
+    run = Run(toy.CONFIG, *texts, tmp_path)
+    unknown = torch.full((1, 32), texts.vocabulary.index(UNK))
+    known = run.batches.sampler.rows(0, 2, [32]).token_ids
+    read, labels = run.batches.mask(torch.cat([known, unknown]), 0)
+    assert torch.equal(read[2], unknown[0])
+    assert (labels[2] == IGNORED).all()
+    assert (labels[:2] != IGNORED).any()
 
 
 def test_a_full_disk_leaves_the_checkpoint_before_it(

@@ -1,14 +1,21 @@
 """A corpus of made-up sentences, and a model that learns it in a moment."""
 
+import json
 import random
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+
+import numpy as np
 
 from bertbook.corpora import Document
 from bertbook.pretraining.config import PretrainingConfig
 from bertbook.pretraining.prepare import Prepared
-from bertbook.pretraining.store import build_store, train_wordpieces
+from bertbook.pretraining.store import (
+    TokenStore,
+    build_store,
+    train_wordpieces,
+)
 
 WHO = ["the farmer", "a sailor", "my sister", "the old king", "her teacher"]
 DOES = ["sees", "finds", "sells", "paints", "carries", "forgets"]
@@ -35,6 +42,28 @@ def corpus(folder: Path) -> Prepared:
         build_store(documents(200), vocabulary, folder / "train"),
         build_store(documents(40, seed=1), vocabulary, folder / "held_out"),
     )
+
+
+def repeated(store: TokenStore, times: int, folder: Path) -> TokenStore:
+    """Write a store that holds another several times, one after another."""
+    record, length = store.record, store.record.tokens
+    folder.mkdir()
+    for name, size in (("sentences", length), ("documents", record.sentences)):
+        begins = np.array(getattr(store, name))[:-1]
+        with (folder / f"{name}.bin").open("wb") as file:
+            for copy in range(times):
+                file.write((begins + copy * size).tobytes())
+            file.write(np.int64(times * size).tobytes())
+    with (folder / "tokens.bin").open("wb") as file:
+        for _ in range(times):
+            file.write(store.tokens.tobytes())
+    sizes = {
+        name: getattr(record, name) * times
+        for name in ("tokens", "sentences", "documents", "words")
+    }
+    text = json.dumps(asdict(record) | sizes)
+    (folder / "record.json").write_text(text)
+    return TokenStore(folder)
 
 
 CONFIG = PretrainingConfig(

@@ -87,6 +87,34 @@ def test_probabilities_sum_to_one_and_are_positive(order) -> None:
     np.testing.assert_allclose(given.sum(axis=1), 1)
 
 
+def test_what_only_begins_documents_counts_nothing() -> None:
+    # Three documents: B C D, A B D, C B D. A, BC, AB and CB stand at their
+    # beginnings alone, so nothing was ever seen before them.
+    # Unigrams: B after A and C: 2; C after B: 1; D after B and C: 2; D = 1/5.
+    # Bigrams: BD after A and C: 2; CD after B: 1; D = 1/3.
+    model = counted([B, C, D, A, B, D, C, B, D], 3, documents=[0, 3, 6])
+    share = 3 * (1 / 5) / 5 / 4
+    lower = [share, 1.8 / 5 + share, 0.8 / 5 + share, 1.8 / 5 + share]
+    assert after(model, NONE) == pytest.approx(lower)
+    expected = [1 / 3 / 2 * p for p in lower]  # after B: one kind, two in all
+    expected[D] += (2 - 1 / 3) / 2
+    assert sum(expected) == pytest.approx(1)
+    assert after(model, B) == pytest.approx(expected)
+    assert after(model, A) == pytest.approx(lower)  # nothing to go by
+    chosen = Chosen(np.array([[B]]), np.array([C]))
+    assert score(model, chosen).loss == pytest.approx(-math.log(expected[C]))
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 5])
+def test_short_documents_keep_probabilities_positive(order) -> None:
+    generator = np.random.default_rng(order)
+    tokens = generator.integers(0, 13, 400)
+    model = NGrams(tokens, np.arange(0, 400, 5), 17, order)
+    given = model.probabilities(generator.integers(-1, 17, (200, 4)))
+    assert given.min() > 0
+    np.testing.assert_allclose(given.sum(axis=1), 1)
+
+
 def test_longer_contexts_know_a_text_better() -> None:
     tokens = np.array([A, B, C, D, A, C, B, D] * 20)
     places = np.arange(4, len(tokens))

@@ -1,11 +1,24 @@
 """Trained vocabularies: sizes, pieces that repeat, and clear errors."""
 
+import tracemalloc
+from collections.abc import Iterator
+
 import pytest
 
 from bertbook import corpora
 from bertbook.tokenizer_training import train_tokenizer
 
 ALL = ("bpe", "wordpiece", "unigram", "bytes")
+
+
+class Written:
+    """Texts that are written anew each time they are asked for."""
+
+    characters = 4_000 * 1_000
+
+    def __iter__(self) -> Iterator[str]:
+        for number in range(4_000):
+            yield f"{number:>1000}"
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +38,25 @@ def test_training_twice_gives_the_same_pieces(algorithm, texts):
     assert set(first.get_vocab()) == set(second.get_vocab())
     for text in texts[:50]:
         assert first.encode(text).tokens == second.encode(text).tokens
+
+
+@pytest.mark.parametrize("algorithm", ALL)
+def test_texts_may_come_as_an_iterator(algorithm, texts):
+    listed = train_tokenizer(algorithm, texts, 400).get_vocab()
+    streamed = train_tokenizer(algorithm, iter(texts), 400).get_vocab()
+    assert set(listed) == set(streamed)
+    if algorithm == "wordpiece":  # whose numbers do not vary either
+        assert listed == streamed
+
+
+@pytest.mark.parametrize(("kept", "share"), [(False, 0.2), (True, 1.3)])
+def test_texts_are_not_held_twice(kept, share):
+    texts = iter(Written()) if kept else Written()
+    tracemalloc.start()
+    train_tokenizer("wordpiece", texts, 100)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < share * Written.characters
 
 
 @pytest.mark.parametrize("algorithm", ["bpe", "wordpiece", "unigram"])
