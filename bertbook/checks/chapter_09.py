@@ -2,13 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from bertbook.checks.input_mistakes import (
     UNITS,
     VOCABULARY,
+    Sizes,
     count_slips,
-    counted,
     hold_ids,
     hold_positions,
     hold_segments,
@@ -20,7 +21,8 @@ from bertbook.checks.report import Wrong, exercise, score_of
 
 def _whole(given: Any, what: str) -> int | float:
     """Return a learner's number, or say what came instead."""
-    if isinstance(given, Tensor) and given.numel() == 1:
+    one_number = isinstance(given, Tensor) and given.numel() == 1
+    if one_number or isinstance(given, np.generic):
         given = given.item()
     if not isinstance(given, int | float) or isinstance(given, bool):
         raise Wrong(f"Return a number for {what}: we got {describe(given)}.")
@@ -33,42 +35,41 @@ def _whole(given: Any, what: str) -> int | float:
 @exercise("09.1", "Count a BERT")
 def count_bert(answer: Any) -> None:
     """Compare with the formula for many sizes, and for several heads."""
-    cases = [
-        (30_522, 12, 768, 12),
-        (30_522, 2, 128, 2),
-        (119_547, 12, 768, 12),
-    ]
-    cases += [(37, 3, 26, 2), (1_000, 1, 7, 1), (30_522, 24, 1024, 16)]
-    for vocab, layers, h, heads in cases:
-        for pooler in (True, False):
-            given = _whole(answer(vocab, layers, h, heads, pooler), "a count")
-            _hold_count(given, vocab, layers, h, heads, pooler)
-    seen = {answer(30_522, 12, 768, heads, True) for heads in (1, 4, 12, 24)}
+    seen = {
+        _whole(answer(30_522, 12, 768, heads, 3072, True), "a count")
+        for heads in (1, 4, 12, 24)
+    }
     if len(seen) > 1:
         raise Wrong(
             "With 1, 4, 12 and 24 heads you count different numbers: heads"
             " cut the rows of the same matrices, their number A changes no"
             " size."
         )
+    cases = [
+        (30_522, 12, 768, 12, 3072),
+        (30_522, 2, 128, 2, 512),
+        (119_547, 12, 768, 12, 3072),
+        (30_522, 12, 768, 12, 2048),
+    ]
+    cases += [(37, 3, 26, 2, 41), (1_000, 1, 7, 1, 13)]
+    cases += [(30_522, 24, 1024, 16, 4096)]
+    for *sizes, heads, d_ff in cases:
+        for pooler in (True, False):
+            given = _whole(answer(*sizes, heads, d_ff, pooler), "a count")
+            _hold_count(given, Sizes(*sizes, d_ff, pooler), heads)
 
 
-def _hold_count(
-    given: int | float,
-    vocab: int,
-    layers: int,
-    h: int,
-    heads: int,
-    pooler: bool,
-) -> None:
+def _hold_count(given: int | float, sizes: Sizes, heads: int) -> None:
     """Compare one count, and name the mistake if it differs."""
-    right = counted(vocab, layers, h, pooler)
+    right = sizes.counted()
     if given == right:
         return
     where = (
-        f"For V = {vocab:,}, L = {layers}, H = {h}, A = {heads} and"
-        f" pooler={pooler} you count {given:,}"
+        f"For V = {sizes.vocab:,}, L = {sizes.layers}, H = {sizes.h},"
+        f" A = {heads}, d_ff = {sizes.d_ff} and pooler={sizes.pooler} you"
+        f" count {given:,}"
     )
-    for message, slip in count_slips(vocab, layers, h, heads, pooler).items():
+    for message, slip in count_slips(sizes).items():
         if given == slip:
             raise Wrong(f"{where}: {message}")
     away = "too many" if given > right else "missing"

@@ -1,6 +1,6 @@
 """What the usual mistakes of chapter 09 make, with what to say."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from bertbook.checks.report import Wrong
 
@@ -16,46 +16,76 @@ VOCABULARY = {
 UNITS = {"GB": 10**9, "GiB": 2**30}
 
 
-def counted(vocab: int, layers: int, h: int, pooler: bool) -> int:
-    """Count in the plainest way."""
-    tables = (vocab + 512 + 2) * h + 2 * h
-    return tables + layers * (12 * h * h + 13 * h) + pooler * (h * h + h)
+class Sizes(NamedTuple):
+    """The sizes of a BERT that its number of parameters depends on."""
+
+    vocab: int
+    layers: int
+    h: int
+    d_ff: int
+    pooler: bool
+
+    def layer(self) -> int:
+        """Count one layer: attention, feed-forward network, two norms."""
+        h, d_ff = self.h, self.d_ff
+        return 4 * (h * h + h) + (h * d_ff + d_ff) + (d_ff * h + h) + 4 * h
+
+    def counted(self) -> int:
+        """Count in the plainest way."""
+        h = self.h
+        tables = (self.vocab + 512 + 2) * h + 2 * h
+        return tables + self.layers * self.layer() + self.pooler * (h * h + h)
 
 
-def count_slips(
-    vocab: int, layers: int, h: int, heads: int, pooler: bool
-) -> dict[str, int]:
+def count_slips(sizes: Sizes) -> dict[str, int]:
     """Return what the usual mistakes count, with what to say."""
-    right = counted(vocab, layers, h, pooler)
+    vocab, layers, h, d_ff, pooler = sizes
+    right, layer = sizes.counted(), sizes.layer()
     rule = (
         "biases and norms are missing in the layers: 12 H² per layer is a"
-        " rule of thumb. Each matrix has a bias, each norm a scale and a"
-        " shift."
+        " rule of thumb, for d_ff = 4 H. Each matrix has a bias, each norm a"
+        " scale and a shift."
     )
     slips = {
-        rule: -13 * h * layers,
-        "the biases of the layers are missing, 9 H in each.": -9 * h * layers,
+        rule: -(9 * h + d_ff) * layers,
+        "the biases of the layers are missing, 5 H + d_ff in each.": (
+            -(5 * h + d_ff) * layers
+        ),
+        "that is the count for d_ff = 4 H: the feed-forward network is d_ff"
+        " wide inside.": (2 * h + 1) * (4 * h - d_ff) * layers,
+        "the feed-forward network has two matrices, H × d_ff and d_ff × H:"
+        " one is missing.": -h * d_ff * layers,
+        "the two biases of the feed-forward network have different lengths,"
+        " d_ff and H.": (h - d_ff) * layers,
         "the norms of the layers are missing, two in each.": -4 * h * layers,
         "one norm is missing in each layer.": -2 * h * layers,
         "2 H are missing, as many as two segments have, and as many as the"
         " norm after the embeddings: which of them did you leave out?": -2 * h,
         "the positions are missing, 512 rows.": -512 * h,
         "the word table is missing.": -vocab * h,
-        "one layer is missing.": -(12 * h * h + 13 * h),
-        "one layer is counted too many.": 12 * h * h + 13 * h,
+        "one layer is missing.": -layer,
+        "one layer is counted too many.": layer,
     }
-    if pooler:
-        slips["pooler=True, and the pooler is missing: H² + H."] = -h * (h + 1)
-        slips["the pooler's bias is missing."] = -h
-    else:
-        slips["pooler=False, and the pooler is counted."] = h * (h + 1)
+    slips |= _pooler_slips(h, given=pooler)
     return {message: right + change for message, change in slips.items()}
+
+
+def _pooler_slips(h: int, *, given: bool) -> dict[str, int]:
+    """Return by how much a count is wrong that mistakes the pooler."""
+    if not given:
+        return {"pooler=False, and the pooler is counted.": h * (h + 1)}
+    return {
+        "pooler=True, and the pooler is missing: H² + H.": -h * (h + 1),
+        "the pooler's bias is missing.": -h,
+    }
 
 
 def hold_ids(where: str, given: list[Any], expected: list[int]) -> None:
     """Say what is wrong with the token ids."""
     if given == expected:
         return
+    if any(isinstance(each, str) for each in given):
+        raise Wrong(f"{where}, look the tokens up: the row holds ids.")
     cls, sep, stop = (VOCABULARY[t] for t in ("[CLS]", "[SEP]", "."))
     if given.count(stop) != expected.count(stop):
         raise Wrong(
@@ -72,8 +102,6 @@ def hold_ids(where: str, given: list[Any], expected: list[int]) -> None:
             f" should write {expected.count(sep)}: one ends each text there"
             " is."
         )
-    if any(isinstance(each, str) for each in given):
-        raise Wrong(f"{where}, look the tokens up: the row holds ids.")
     if len(given) != len(expected):
         raise Wrong(
             f"{where}, the row has {len(given)} ids and should have"

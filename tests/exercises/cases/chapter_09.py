@@ -1,36 +1,45 @@
 """Right and wrong answers to the exercises of chapter 09."""
 
+import numpy as np
 import torch
 from torch import nn
 
 # 09.1
 
 
-def count_by_modules(vocab_size, num_layers, hidden_size, num_heads, pooler):
-    h = hidden_size
+def count_by_modules(vocab_size, num_layers, h, num_heads, d_ff, pooler):
     with torch.device("meta"):
         parts = [nn.Embedding(n, h) for n in (vocab_size, 512, 2)]
         parts.append(nn.LayerNorm(h))
         parts += [
-            nn.TransformerEncoderLayer(h, 1, 4 * h) for _ in range(num_layers)
+            nn.TransformerEncoderLayer(h, 1, d_ff) for _ in range(num_layers)
         ]
         if pooler:
             parts.append(nn.Linear(h, h))
     return sum(p.numel() for part in parts for p in part.parameters())
 
 
-def count_in_one_line(v, n, h, a, pooler):
-    return h * (v + 516 + n * (12 * h + 13) + bool(pooler) * (h + 1))
+def count_in_one_line(v, n, h, a, f, pooler):
+    layers = n * (h * (4 * h + 9) + f * (2 * h + 1))
+    return h * (v + 516 + bool(pooler) * (h + 1)) + layers
+
+
+def count_as_tensor(*sizes):
+    return torch.tensor(count_in_one_line(*sizes))
+
+
+def count_with_numpy(*sizes):
+    return np.int64(count_in_one_line(*sizes))
 
 
 def off(change, only=None):
-    """Return an answer that is off by `change(v, n, h, a)`."""
+    """Return an answer that is off by `change(v, n, h, a, f)`."""
 
-    def answer(v, n, h, a, pooler):
-        right = count_in_one_line(v, n, h, a, pooler)
+    def answer(v, n, h, a, f, pooler):
+        right = count_in_one_line(v, n, h, a, f, pooler)
         if only is not None and pooler is not only:
             return right
-        return right + change(v, n, h, a)
+        return right + change(v, n, h, a, f)
 
     return answer
 
@@ -150,7 +159,12 @@ def but(**wrong):
 
 
 RIGHT = {
-    "count_bert": [count_by_modules, count_in_one_line],
+    "count_bert": [
+        count_by_modules,
+        count_in_one_line,
+        count_as_tensor,
+        count_with_numpy,
+    ],
     "three_rows": [rows_by_appending, rows_as_tensors],
     "size_in_memory": [gibibytes, gigabytes_from_bits],
     "what_changes": [changes_by_counting, changes_written_out],
@@ -159,43 +173,68 @@ RIGHT = {
 WRONG = {
     "count_bert": {
         "12 H² per layer without biases": (
-            off(lambda v, n, h, a: -13 * h * n),
+            off(lambda v, n, h, a, f: -(9 * h + f) * n),
             "12 H² per layer",
         ),
         "no pooler when asked": (
-            off(lambda v, n, h, a: -h * h - h, only=True),
+            off(lambda v, n, h, a, f: -h * h - h, only=True),
             "pooler is missing",
         ),
         "A affects the count": (
-            off(lambda v, n, h, a: (a - h // 64) * h * (h >= 64)),
+            off(lambda v, n, h, a, f: (a - h // 64) * h * (h >= 64)),
             "heads",
         ),
         "A affects attention": (
-            off(lambda v, n, h, a: 3 * n * h * h * (a - 1)),
-            "too many",
+            off(lambda v, n, h, a, f: 3 * n * h * h * (a - 1)),
+            "number A changes no",
+        ),
+        "heads of 64": (
+            off(lambda v, n, h, a, f: 4 * n * h * (64 * a - h)),
+            "number A changes no",
+        ),
+        "12 H² per layer for any d_ff": (
+            off(
+                lambda v, n, h, a, f: n * (8 * h * h - f * (2 * h + 1) - 9 * h)
+            ),
+            "12 H² per layer",
+        ),
+        "4 H for d_ff": (
+            off(lambda v, n, h, a, f: n * (2 * h + 1) * (4 * h - f)),
+            "count for d_ff = 4 H",
+        ),
+        "one matrix of the network": (
+            off(lambda v, n, h, a, f: -n * h * f),
+            "two matrices",
+        ),
+        "a bias of H where d_ff is right": (
+            off(lambda v, n, h, a, f: n * (h - f)),
+            "different lengths",
         ),
         "pooler always": (
-            off(lambda v, n, h, a: h * h + h, only=False),
+            off(lambda v, n, h, a, f: h * h + h, only=False),
             "pooler is counted",
         ),
         "pooler without bias": (
-            off(lambda v, n, h, a: -h, only=True),
+            off(lambda v, n, h, a, f: -h, only=True),
             "pooler's bias",
         ),
-        "no biases": (off(lambda v, n, h, a: -9 * h * n), "biases"),
-        "no norms": (off(lambda v, n, h, a: -4 * h * n), "norms"),
+        "no biases": (
+            off(lambda v, n, h, a, f: -(5 * h + f) * n),
+            "biases of the layers",
+        ),
+        "no norms": (off(lambda v, n, h, a, f: -4 * h * n), "norms"),
         "one norm a layer": (
-            off(lambda v, n, h, a: -2 * h * n),
+            off(lambda v, n, h, a, f: -2 * h * n),
             "one norm|nor",
         ),
         "no norm of the sum": (
-            off(lambda v, n, h, a: -2 * h),
+            off(lambda v, n, h, a, f: -2 * h),
             "norm *after the embeddings",
         ),
-        "no positions": (off(lambda v, n, h, a: -512 * h), "positions"),
-        "no words": (off(lambda v, n, h, a: -v * h), "word table"),
+        "no positions": (off(lambda v, n, h, a, f: -512 * h), "positions"),
+        "no words": (off(lambda v, n, h, a, f: -v * h), "word table"),
         "one layer short": (
-            off(lambda v, n, h, a: -12 * h * h - 13 * h),
+            off(lambda v, n, h, a, f: -h * (4 * h + 9) - f * (2 * h + 1)),
             "one layer",
         ),
         "text": (lambda *sizes: "109,482,240", "Return a number"),
@@ -251,7 +290,7 @@ WRONG = {
         ),
         "tokens": (
             lambda f, s, v: (["[CLS]", *f, "[SEP]", *(s or [])], [], []),
-            "two tokens|look the tokens up",
+            "look the tokens up",
         ),
         "two rows": (
             changed(lambda i, s, p, *_: (i, s)),
