@@ -20,7 +20,7 @@ from bertbook.checks import chapter_11 as check
 #
 # `documents` is a list of documents, each a list of at least two sentences.
 # Draw one pair of sentences for the task `"NSP"` or `"SOP"`, and return
-# `(first, second, label)`. Half of the labels are 0, half are 1.
+# `(first, second, label)`. The label is 0 or 1, each with probability 1/2.
 #
 # - Label 0, both tasks: two neighbors of one document, in their order.
 # - Label 1, NSP: the first as before; the second is any sentence of any
@@ -76,7 +76,8 @@ check.sample_pair(sample_pair)
 # `short_share` of the steps the sequences are `short_len` tokens long, in
 # the others `full_len`. How many positions does the model see?
 # With BERT's numbers (1,000,000 steps, 256 sequences, 0.9, 128, 512) this is
-# the first number of the chapter's section on volume. Return a whole number.
+# the 42.6 billion of the chapter. Steps are whole: round the number of short
+# ones. Return a whole number.
 
 # %% [markdown]
 # **Hint 1.** Count the two phases one after the other: steps × sequences ×

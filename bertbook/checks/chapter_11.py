@@ -72,12 +72,13 @@ def _hold_source(answer: Any, documents: Library, task: str) -> None:
         torch.manual_seed(other)
         generator = torch.Generator().manual_seed(7)
         runs.append(
-            [_draw(answer, documents, task, generator) for _ in range(30)]
+            [_draw(answer, documents, task, generator) for _ in range(31)]
         )
     if runs[0] != runs[1]:
         raise Wrong(
             f"{task}: with the same generator the pairs differ. Give"
-            " `generator=generator` to every draw."
+            " `generator=generator` to every draw, and keep nothing between"
+            " calls."
         )
 
 

@@ -78,11 +78,13 @@ def test_f73():
 def test_f135():
     """Three ablations with three answers, as printed in the papers."""
     bert = {"with": (84.4, 88.4, 86.7, 92.7), "no": (83.9, 84.9, 86.5, 92.6)}
-    roberta = {"with": (90.4, 78.7, 84.0), "no": (90.6, 79.7, 84.7)}
+    roberta = {
+        "with": (90.4, 78.7, 84.0, 92.9, 64.2),
+        "no": (90.6, 79.7, 84.7, 92.7, 65.6),
+    }
     albert = {"none": 79.0, "NSP": 79.2, "SOP": 80.1}
     assert all(a > b for a, b in zip(bert["with"], bert["no"], strict=True))
-    assert all(
-        a < b for a, b in zip(roberta["with"], roberta["no"], strict=True)
-    )
+    falls = [a > b for a, b in zip(*roberta.values(), strict=True)]
+    assert falls == [False, False, False, True, False]
     assert albert["none"] < albert["NSP"] < albert["SOP"]
     assert round(bert["with"][1] - bert["no"][1], 1) == 3.5

@@ -116,6 +116,15 @@ def label_from_the_global_source(documents, task, generator):
     return draw(documents, task, generator)
 
 
+def in_turn(documents, task, generator):
+    in_turn.label ^= 1
+    draw = sampler(heads=lambda roll: in_turn.label)
+    return draw(documents, task, generator)
+
+
+in_turn.label = 0
+
+
 # 11.2 and 11.3
 
 
@@ -263,6 +272,7 @@ WRONG = {
             label_from_the_global_source,
             "generator=generator",
         ),
+        "labels in turn": (in_turn, "generator=generator"),
         "numbers for sentences": (
             lambda d, t, g: (0, 1, 0),
             "no sentence of the documents",
