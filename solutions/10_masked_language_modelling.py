@@ -143,15 +143,15 @@ check.choose_words(choose_words)
 #
 # Return one number: how much accuracy is lost, on average over the seeds,
 # when the unchanged 10 % are given to the random tokens and all else stays.
-# Measure it where the unchanged tokens make the difference.
+# Choose the measurement, too: which one asks for what unchanged tokens train?
 
 # %% [markdown]
-# **Hint 1.** Which two settings differ in the unchanged share, but not in
-# the share of `[MASK]`?
+# **Hint 1.** The share of `[MASK]` stays at 80 %. Write down the three shares
+# before and after the 10 % change hands.
 
 # %% [markdown]
-# **Hint 2.** Behind a `[MASK]` no token is in sight, whether it was kept in
-# training or not.
+# **Hint 2.** Behind a `[MASK]` every model has to guess. In which measurement
+# can it use the token itself?
 
 
 # %%

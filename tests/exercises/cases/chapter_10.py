@@ -172,6 +172,24 @@ def not_seeded(pieces, select_prob, generator):
     return words_by_groups(pieces, select_prob, None)
 
 
+def exactly_so_many(pieces, select_prob, generator):
+    starts = [i for i, p in enumerate(pieces) if p[0] not in "[#"]
+    order = torch.randperm(len(starts), generator=generator).tolist()
+    taken = {starts[i] for i in order[: round(select_prob * len(starts))]}
+    chosen = []
+    for i, piece in enumerate(pieces):
+        inside = piece.startswith("##")
+        chosen.append(chosen[-1] if inside else i in taken)
+    return chosen
+
+
+def all_or_none(pieces, select_prob, generator):
+    chosen = words_by_groups(pieces, select_prob, generator)
+    if len(pieces) == 102:
+        return [chosen[1] and piece[0] != "[" for piece in pieces]
+    return chosen
+
+
 def half_for_long(pieces, select_prob, generator):
     chosen = words_by_groups(pieces, select_prob, generator)
     for i in range(len(pieces)):
@@ -200,6 +218,12 @@ def mean_of_differences(rows):
     )
     differences = [kept - lost for kept, lost in pairs]
     return sum(differences) / len(differences)
+
+
+def twenty_to_random(rows):
+    kept = accuracies(rows, "80/20/0")
+    lost = accuracies(rows, "80/0/20")
+    return (sum(kept) - sum(lost)) / len(kept)
 
 
 def worth(other="80/0/20", text="in sight", what="accuracy", sign=1, whole=0):
@@ -254,6 +278,10 @@ WRONG = {
             lambda n: (0.15 * n, 0.8 * n, 0.1 * n, 0.1 * n),
             "share of all tokens",
         ),
+        "all are chosen": (
+            lambda n: (n, 0.8 * n, 0.1 * n, 0.1 * n),
+            "multiply the shares",
+        ),
         "two numbers": (lambda n: (0.15 * n, 0.12 * n), "Return 4 things"),
     },
     "choose_words": {
@@ -263,6 +291,8 @@ WRONG = {
         "special tokens chosen": (specials_too, "special tokens never"),
         "not seeded": (not_seeded, "Draw from `generator`"),
         "long words never": (half_for_long, "overall rate is"),
+        "exact counts": (exactly_so_many, "draw of its own"),
+        "all of a text or none": (all_or_none, "draw of its own"),
         "a set": (lambda pieces, p, g: set(), "Return a list"),
     },
     "worth_of_unchanged": {
@@ -270,6 +300,11 @@ WRONG = {
         "against 100/0/0": (worth("100/0/0"), "two changes"),
         "against 80/20/0": (worth("80/20/0"), "80/20/0 gives up"),
         "against 0/0/100": (worth("0/0/100"), "0/0/100 gives up"),
+        "20 % to random": (twenty_to_random, "not 10 %"),
+        "hidden against sight": (
+            lambda rows: means_by_tensor(rows) + 1,
+            "before and after",
+        ),
         "the sum": (worth(whole=1), "not the mean"),
         "the sign": (worth(sign=-1), "the sign"),
         "the loss": (worth(what="loss"), "asks for accuracy"),
