@@ -16,8 +16,9 @@ from bertbook.checks import chapter_08 as check
 # %% [markdown]
 # ## Exercise 08.1 · Fifteen models · ●○○ · 15 min
 #
-# Sort fifteen models. For each name give two words: its family, and what it
-# was trained to do *first*.
+# Sort fifteen models. For each name give a pair of strings: its family, and
+# the first training task of its own paper. A model that starts from another's
+# weights counts with what is added.
 #
 # - Families: `"encoder"`, `"decoder"`, `"encoder-decoder"`, `"recurrent"`.
 # - Tasks: `"masked words"` (whole spans count as well), `"next word"`,
@@ -29,7 +30,7 @@ from bertbook.checks import chapter_08 as check
 # GPT-1, GPT-2, GPT-3, RoBERTa, T5, Transformer, XLNet.
 #
 # Where a name could be two things, the check accepts both. ELECTRA is the
-# part that is kept. ColBERT is what its own paper trains.
+# part that is kept.
 
 # %% [markdown]
 # **Hint 1.** Not everything with “BERT” in its name was pre-trained on gaps.
@@ -131,7 +132,8 @@ check.bert_to_gpt(gpt_states, leaks)
 # Write `label_saving(pretrained, scratch, labels)`. Let $a$ be the mean
 # accuracy of the pre-trained arm at `labels`. Find the *fewest* labels at
 # which the mean of the other arm is at least $a$, and return how many times
-# as many they are. If it gets there nowhere, return `math.inf`.
+# as many they are: less than 1, if fewer will do. If it gets there nowhere,
+# return `math.inf`.
 #
 # One seed is no measurement. If *any* list of either arm has fewer than three
 # accuracies, raise a `ValueError` that says so.
@@ -169,28 +171,30 @@ check.label_saving(label_saving)
 # %% [markdown]
 # ## Exercise 08.4 · Eight papers · ●○○ · 10 min
 #
-# Return these eight names in the order in which the work was first public,
-# the earliest first: BERT, ELMo, GPT-1, GPT-2, T5, Transformer, ULMFiT, XLNet.
+# Return these eight names in the order of their first version on arXiv, the
+# earliest first: BERT, ELMo, GPT-1, GPT-2, T5, Transformer, ULMFiT, XLNet.
+# GPT-1 and GPT-2 are not there: take the day their makers put them on their
+# own site.
 
 # %% [markdown]
 # **Hint 1.** An arXiv number begins with year and month. GPT-1 and GPT-2 have
-# none: their maker put them on its own site, in June 2018 and in February
-# 2019.
+# none: they are of June 2018 and of February 2019.
 
 # %% [markdown]
-# **Hint 2.** Three of the eight say in their related work whom they follow.
+# **Hint 2.** BERT's paper compares itself with ELMo and GPT. XLNet's compares
+# itself with BERT.
 
 
 # %%
 def in_order() -> list[str]:
     """Return the eight names, the earliest first."""
     ### BEGIN SOLUTION
-    first_public = {
+    first_version = {
         "BERT": "2018-10", "ELMo": "2018-02", "GPT-1": "2018-06",
         "GPT-2": "2019-02", "T5": "2019-10", "Transformer": "2017-06",
         "ULMFiT": "2018-01", "XLNet": "2019-06",
     }  # fmt: skip
-    return sorted(first_public, key=lambda name: first_public[name])
+    return sorted(first_version, key=lambda name: first_version[name])
     ### END SOLUTION
 
 

@@ -48,6 +48,10 @@ def test_f84():
     assert reachability(elmo.read, x).all()
     right = reachability(lambda v: elmo.rightward(v)[0], x)
     assert torch.equal(right, torch.ones(7, 7).tril().bool())
+    derivatives = torch.autograd.functional.jacobian(elmo.read, x)
+    knows = (derivatives[0, 3, :, 0] != 0).any(-1)  # number of state 3, word
+    assert knows.any(0).all()
+    assert not (knows[:, :3].any(1) & knows[:, 4:].any(1)).any()
     bert = BertLike(SIZES).double().eval()
     for position in range(1, 6):
         assert interaction(elmo.read, x, position) < 1e-12

@@ -233,16 +233,52 @@ def one_seed_refused(pretrained, scratch, labels):
     return with_any_seeds(pretrained, scratch, labels)
 
 
+def refuse_few(pretrained, scratch):
+    if min(map(len, [*pretrained.values(), *scratch.values()])) < 3:
+        raise ValueError("three seeds, at least")
+
+
 def best_seed(pretrained, scratch, labels):
+    refuse_few(pretrained, scratch)
     wanted = max(pretrained[labels])
     enough = [n for n, each in scratch.items() if max(each) >= wanted]
     return min(enough, default=math.inf) / labels
 
 
 def first_seed(pretrained, scratch, labels):
+    refuse_few(pretrained, scratch)
     wanted = pretrained[labels][0]
-    enough = [n for n, each in scratch.items() if each[0] > wanted]
+    enough = [n for n, each in scratch.items() if each[0] >= wanted]
     return min(enough, default=math.inf) / labels
+
+
+def last_seed(pretrained, scratch, labels):
+    refuse_few(pretrained, scratch)
+    wanted = pretrained[labels][-1]
+    enough = [n for n, each in scratch.items() if each[-1] >= wanted]
+    return min(enough, default=math.inf) / labels
+
+
+def median_seed(pretrained, scratch, labels):
+    from statistics import median
+
+    refuse_few(pretrained, scratch)
+    wanted = median(pretrained[labels])
+    enough = [n for n, each in scratch.items() if median(each) >= wanted]
+    return min(enough, default=math.inf) / labels
+
+
+def worst_seed(pretrained, scratch, labels):
+    refuse_few(pretrained, scratch)
+    wanted = min(pretrained[labels])
+    enough = [n for n, each in scratch.items() if min(each) >= wanted]
+    return min(enough, default=math.inf) / labels
+
+
+def from_labels_on(pretrained, scratch, labels):
+    refuse_few(pretrained, scratch)
+    more = {n: each for n, each in scratch.items() if n >= labels}
+    return with_any_seeds(pretrained, more, labels)
 
 
 def last_that_fell_short(pretrained, scratch, labels):
@@ -370,6 +406,10 @@ WRONG = {
         "two seeds": (one_seed_refused, "no measurement"),
         "the best seed": (best_seed, "means over seeds"),
         "the first seed": (first_seed, "means over seeds"),
+        "the last seed": (last_seed, "means over seeds"),
+        "the worst seed": (worst_seed, "means over seeds"),
+        "the median": (median_seed, "means over seeds"),
+        "only more labels": (from_labels_on, "At 2048 labels.*fewest"),
         "after the dip": (last_that_fell_short, "fewest"),
         "in the order given": (as_written, "fewest"),
         "labels": (number_of_labels, "divide"),
