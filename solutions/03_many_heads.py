@@ -102,7 +102,7 @@ check.rank_heads(rank_heads)
 #
 # Write ten minimal pairs of your own. Each is a tuple of four strings: a
 # sentence, the noun that its *it* stands for, a second sentence, and the noun
-# there.
+# there. A noun is one word.
 #
 # ```text
 # ("The trophy did not fit into the suitcase because it was too big.",
@@ -141,14 +141,14 @@ def minimal_pairs() -> list[tuple[str, str, str, str]]:
     gaps = {
         "The ball broke the window as it was {}.": "ball heavy window thin",
         "The truck passed the bus as it was {}.": "truck fast bus slow",
-        "The key stuck in the lock as it was {}.": "key bent lock rusty",
+        "The key stuck in the lock as it was {}.": "key bent lock frozen",
         "The hat hid the face because it was {}.": "hat wide face narrow",
-        "The rope held the boat until it was {}.": "rope cut boat towed",
+        "The rope held the boat until it was {}.": "rope torn boat towed",
         "The dog chased the rabbit until it was {}.": "dog bored rabbit gone",
-        "The lamp lit the room until it was {}.": "lamp empty room sunny",
-        "The bread burned the pan as it was {}.": "bread forgotten pan cheap",
+        "The lamp lit the room until it was {}.": "lamp broken room sunny",
+        "The knife cut the rope as it was {}.": "knife sharp rope frayed",
         "The bird left the tree after it was {}.": "bird fed tree felled",
-        "The song suited the film for it was {}.": "song sad film tragic",
+        "The spider ate the fly for it was {}.": "spider hungry fly careless",
     }
     pairs = []
     for sentence, words in gaps.items():

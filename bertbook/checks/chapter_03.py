@@ -1,12 +1,19 @@
 """The checks of chapter 03: counting, ablation, minimal pairs, causes."""
 
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any
 
 import torch
 
 from bertbook.checks.report import Wrong, exercise, score_of
-from bertbook.checks.word_votes import Pair, bag_of_words_probe, words_of
+from bertbook.checks.word_votes import (
+    Pair,
+    bag_of_words_probe,
+    differing_words,
+    read_pairs,
+    words_of,
+)
 from bertbook.coreference import FRAMES
 from bertbook.runtime import seed_everything
 
@@ -82,7 +89,7 @@ def _hold_counts(count: Any, d_model: int, num_heads: int) -> None:
     if total != three + square:
         raise Wrong(f"{case}: {total:,} is not the sum with one W^O.")
     for number in (projections, total):
-        if not isinstance(number, int):
+        if not isinstance(number, Integral):
             raise Wrong(f"{case}: {number!r} is no whole number: use //.")
 
 
@@ -170,37 +177,14 @@ def rank_heads(answer: Any) -> None:
             _name_ranking(ranked, best, mean, calls)
 
 
-def _read_pairs(answer: Any) -> list[Pair]:
-    """Call the learner's function, and check the form."""
-    pairs = [tuple(pair) for pair in answer()]
-    for place, pair in enumerate(pairs, start=1):
-        if len(pair) != 4 or not all(isinstance(x, str) for x in pair):
-            raise Wrong(
-                f"Pair {place} is not four strings: sentence, noun,"
-                " sentence, noun."
-            )
-    if len(pairs) != 10:
-        raise Wrong(f"There are {len(pairs)} pairs: write ten.")
-    return pairs
-
-
 def _changed(place: int, pair: Pair) -> tuple[str, str]:
     """Return the two words that differ, and hold the pair to its form."""
     one, other = words_of(pair[0]), words_of(pair[2])
-    differ = (
-        [(a, b) for a, b in zip(one, other, strict=False) if a != b]
-        if len(one) == len(other)
-        else []
-    )
-    if len(differ) != 1:
-        raise Wrong(
-            f"Pair {place}: {len(differ) or 'not the same number of'} words"
-            " differ. Exactly one may."
-        )
+    differ = differing_words(place, pair)
     nouns = pair[1].lower(), pair[3].lower()
     if nouns[0] == nouns[1]:
         raise Wrong(f"Pair {place}: the label does not flip.")
-    if set(differ[0]) & set(nouns):
+    if set(differ) & set(nouns):
         raise Wrong(
             f"Pair {place}: the word that differs is one of the nouns, so"
             " the answer can be read off the noun alone."
@@ -209,26 +193,34 @@ def _changed(place: int, pair: Pair) -> tuple[str, str]:
         before = words[: words.index("it")] if "it" in words else []
         if not set(nouns) <= set(before):
             raise Wrong(
-                f"Pair {place}: both nouns must stand before *it* in both"
-                " sentences."
+                f"Pair {place}: both nouns, one word each, must stand before"
+                " *it* in both sentences."
             )
-    return differ[0]
+    return differ
+
+
+def _of_chapter(differ: tuple[str, str], nouns: set[str]) -> bool:
+    """Tell whether a pair is one of the chapter's four, in any order."""
+    return any(
+        nouns == set(frame.pairs()[0])
+        and set(differ) <= {*frame.fit_first, *frame.fit_second}
+        for frame in FRAMES.values()
+    )
 
 
 @exercise("03.3", "Ten minimal pairs")
 def minimal_pairs(answer: Any) -> None:
     """Hold ten pairs to their form, and let a bag of words try them."""
-    pairs = _read_pairs(answer)
+    pairs = read_pairs(answer)
     met: set[frozenset[str]] = set()
-    used = {frame.firsts[0] + frame.seconds[0] for frame in FRAMES.values()}
-    used |= {"trophysuitcase", "suitcasetrophy"}
     for place, pair in enumerate(pairs, start=1):
         differ = _changed(place, pair)
-        key = frozenset((*differ, pair[1].lower(), pair[3].lower()))
+        nouns = {pair[1].lower(), pair[3].lower()}
+        key = frozenset((*differ, *nouns))
         if key in met:
             raise Wrong(f"Pair {place} repeats an earlier one: same words.")
         met.add(key)
-        if {pair[1].lower() + pair[3].lower()} & used:
+        if _of_chapter(differ, nouns):
             raise Wrong(f"Pair {place} is the chapter's: write your own.")
     right, word = bag_of_words_probe(pairs)
     if right > 0.5:

@@ -1,7 +1,10 @@
-"""A bag of words as a probe: what can be answered by counting words alone."""
+"""Pairs of sentences, and what a bag of words can answer of them."""
 
 import re
 from collections import Counter
+from typing import Any
+
+from bertbook.checks.report import Wrong
 
 Pair = tuple[str, str, str, str]
 """A sentence, the noun its "it" stands for, a second sentence, its noun."""
@@ -14,6 +17,47 @@ def words_of(text: str) -> list[str]:
     ['it', 'was', 'too', 'big']
     """
     return re.findall(r"[\w'’-]+", text.lower())
+
+
+def read_pairs(answer: Any) -> list[Pair]:
+    """Call the learner's function, and check the form.
+
+    Raises:
+        Wrong: if they are not ten, of four strings each.
+    """
+    pairs = [tuple(pair) for pair in answer()]
+    for place, pair in enumerate(pairs, start=1):
+        if len(pair) != 4 or not all(isinstance(x, str) for x in pair):
+            raise Wrong(
+                f"Pair {place} is not four strings: sentence, noun,"
+                " sentence, noun."
+            )
+    if len(pairs) != 10:
+        raise Wrong(f"There are {len(pairs)} pairs: write ten.")
+    return pairs
+
+
+def differing_words(place: int, pair: Pair) -> tuple[str, str]:
+    """Return the one word in which a pair's sentences differ, in each.
+
+    Raises:
+        Wrong: if they do not differ in exactly one word.
+
+    >>> differing_words(1, ("It was big.", "box", "It was small.", "bag"))
+    ('big', 'small')
+    """
+    one, other = words_of(pair[0]), words_of(pair[2])
+    if len(one) != len(other):
+        raise Wrong(
+            f"Pair {place}: its sentences have {len(one)} and {len(other)}"
+            " words. Exactly one word may differ."
+        )
+    differ = [(a, b) for a, b in zip(one, other, strict=True) if a != b]
+    if len(differ) != 1:
+        raise Wrong(
+            f"Pair {place}: {len(differ)} words differ. Exactly one must."
+        )
+    return differ[0]
 
 
 def _examples(pairs: list[Pair]) -> list[tuple[int, set[str], int]]:

@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import torch
 
 
@@ -30,6 +31,11 @@ def count_by_tensors(d_model, num_heads):
     one = torch.empty(d_model, d_model // num_heads).numel()
     three = sum(one for _ in range(3 * num_heads))
     return three, three + num_heads * (d_model // num_heads) * d_model
+
+
+def count_with_numpy(d_model, num_heads):
+    three = np.prod([3, num_heads, d_model, d_model // num_heads])
+    return three, three + np.square(d_model)
 
 
 def view_alone(weight, num_heads):
@@ -148,6 +154,9 @@ WORDS = [
 ]
 
 
+CHAPTERS = [("animal", "street", "tired", "wide")]
+
+
 def fresh_words():
     return pairs_of(
         (NOUNS[i], NOUNS[i - 1], WORDS[2 * i], WORDS[2 * i + 1])
@@ -159,6 +168,11 @@ def balanced_words():
     rows = [(NOUNS[i], NOUNS[i - 1], "big", "small") for i in range(5)]
     rows += [(NOUNS[i], NOUNS[i - 1], "small", "big") for i in range(5, 10)]
     return pairs_of(rows)
+
+
+def with_a_noun_of_the_chapter():
+    rows = [("cat", "milk", "late", "spilled")]
+    return pairs_of(rows) + fresh_words()[1:]
 
 
 def second_noun_first():
@@ -268,10 +282,15 @@ RIGHT = {
     "split_and_count": [
         (split_by_chunks, count_closed),
         (split_by_einsum, count_by_tensors),
-        (split_by_slices, count_closed),
+        (split_by_slices, count_with_numpy),
     ],
     "rank_heads": [by_remaining, by_tensor],
-    "minimal_pairs": [fresh_words, balanced_words, second_noun_first],
+    "minimal_pairs": [
+        fresh_words,
+        balanced_words,
+        second_noun_first,
+        with_a_noun_of_the_chapter,
+    ],
     "causes": [try_all, try_answers],
 }
 
@@ -312,7 +331,15 @@ WRONG = {
         "no flip": (lambda: changed(3, 3, NOUNS[3]), "does not flip"),
         "two words differ": (
             lambda: changed(4, 0, FRAME.format("jar", "spoon", "a b")),
-            "Pair 5",
+            "Pair 5: its sentences have 11 and 10 words",
+        ),
+        "another word order": (
+            lambda: changed(4, 0, FRAME.format("spoon", "jar", "roundd")),
+            "Pair 5: 3 words differ",
+        ),
+        "the same sentence": (
+            lambda: changed(4, 0, fresh_words()[4][2]),
+            "Pair 5: 0 words differ",
         ),
         "a noun after it": (
             lambda: changed(0, 1, "plaina"),
@@ -326,6 +353,13 @@ WRONG = {
         "the chapter's": (
             lambda: (
                 pairs_of([("trophy", "suitcase", "big", "small")])
+                + fresh_words()[:9]
+            ),
+            "the chapter's",
+        ),
+        "the chapter's, the other way": (
+            lambda: (
+                [(c, d, a, b) for a, b, c, d in pairs_of(CHAPTERS)]
                 + fresh_words()[:9]
             ),
             "the chapter's",
