@@ -69,7 +69,9 @@ check.cut_word(cut_word)
 #
 # - Start from single letters.
 # - Count every pair of neighbors inside a word, in every word of the text.
-# - Merge the most frequent pair everywhere, and count again.
+#   In *aaa* the pair (a, a) stands twice.
+# - Merge the most frequent pair everywhere, from left to right in each word,
+#   and count again.
 #
 # In the check's texts no two pairs are tied for the first place, and there
 # are always enough pairs.
@@ -80,7 +82,8 @@ check.cut_word(cut_word)
 
 # %% [markdown]
 # **Hint 2.** Keep a list of pieces for each word of the text. After each
-# merge, build the lists anew, from left to right.
+# merge, build the lists anew. Join whole pieces only: the pair (u, n) is not
+# in the pieces `bu` `n`.
 
 
 # %%

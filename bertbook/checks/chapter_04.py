@@ -87,10 +87,8 @@ def _hold_cut(
 @functools.cache
 def _texts() -> tuple[tuple[str, int], ...]:
     """Draw texts whose first merges have no ties, and tell mistakes apart."""
-    draw, texts = (
-        random.Random(5),
-        [("sun run sun run sun runs run sun runs bun run sun", 4)],
-    )
+    draw = random.Random(5)
+    texts = [("sun run sun run sun runs run sun runs bun run sun", 4)]
     while len(texts) < 12:
         letters = "abcde"[: draw.randint(3, 5)]
         types = [
@@ -103,7 +101,8 @@ def _texts() -> tuple[tuple[str, int], ...]:
         count = draw.randint(2, 4)
         if merges_of([[*w] for w in text.split()], count):
             texts.append((text, count))
-    return tuple(texts)
+    ends = "bux " * 7 + "bun " * 3 + "un " * 6 + "go go"
+    return (*texts, (ends, 4), ("aaab " * 5 + "ab ab cd", 3))
 
 
 def _pair(given: Any) -> tuple[str, str]:

@@ -2,10 +2,11 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 UNK = ["[UNK]"]
 Pair = tuple[str, str]
+Join = Callable[[Sequence[str], Pair], Sequence[str]]
 
 
 def longest(word: str, known: set[str]) -> list[str]:
@@ -51,6 +52,12 @@ def name_cut(
             "[UNK] stands for one piece. If any part of a word is unknown,"
             " the whole word is one [UNK]."
         )
+    if right == UNK and _is_cut_of(word, given, known):
+        return (
+            "the word can be cut so, but not by this rule. It takes the"
+            " longest piece and never takes that back: where nothing goes on,"
+            " the whole word is [UNK]."
+        )
     if right == UNK:
         return "a part of the word is not in the vocabulary, and is lost."
     if given == UNK:
@@ -59,6 +66,12 @@ def name_cut(
             " the first one with ## in front."
         )
     return _name_difference(given, right, known)
+
+
+def _is_cut_of(word: str, pieces: list[str], known: set[str]) -> bool:
+    """Tell whether known pieces spell the word."""
+    spelled = "".join(p[2 * (i > 0) :] for i, p in enumerate(pieces))
+    return spelled == word and known.issuperset(pieces)
 
 
 def _name_difference(
@@ -97,6 +110,35 @@ def joined(word: Sequence[str], pair: tuple[str, str]) -> list[str]:
     return [word[0], *joined(word[1:], pair)]
 
 
+def _joined_from_the_right(word: Sequence[str], pair: Pair) -> Sequence[str]:
+    """Join the pair from the wrong end: a mistake to name."""
+    if len(word) < 2:
+        return list(word)
+    if (word[-2], word[-1]) == pair:
+        return [*_joined_from_the_right(word[:-2], pair), "".join(pair)]
+    return [*_joined_from_the_right(word[:-1], pair), word[-1]]
+
+
+def _joined_in_text(word: Sequence[str], pair: Pair) -> Sequence[str]:
+    """Join by replacing text, ends of pieces too: a mistake to name."""
+    return " ".join(word).replace(" ".join(pair), "".join(pair)).split()
+
+
+_ACROSS = (
+    "It leads if pairs reach from one word into the next: count inside words"
+    " only."
+)
+_IN_TEXT = (
+    "It leads if a merge also takes the end of a longer piece. Join whole"
+    " pieces only."
+)
+_FROM_THE_RIGHT = "It leads if words are read backwards: join from the left."
+_TYPES = (
+    "It leads if every word counts once. Count tokens, not types: a word that"
+    " stands in the text five times counts five times."
+)
+
+
 def name_merges(given: list[Pair], right: list[Pair], text: str) -> str:
     """Try the mistakes that are known, one after another."""
     if len(given) != len(right):
@@ -108,23 +150,33 @@ def name_merges(given: list[Pair], right: list[Pair], text: str) -> str:
     words = [[*word] for word in text.split()]
     types = [[*word] for word in set(text.split())]
     across = [list(itertools.chain.from_iterable(words))]
-    if _always_leads(given, across):
-        return here + (
-            "It leads if pairs reach from one word into the next: count"
-            " inside words only."
-        )
-    if _always_leads(given, types):
-        return here + (
-            "It leads if every word counts once. Count tokens, not types: a"
-            " word that stands in the text five times counts five times."
-        )
-    for pair in right[:place]:
+    readings: tuple[tuple[Sequence[Sequence[str]], Join, str], ...] = (
+        (across, joined, _ACROSS),
+        (words, _joined_in_text, _IN_TEXT),
+        (words, _joined_from_the_right, _FROM_THE_RIGHT),
+        (types, joined, _TYPES),
+    )
+    for pieces, join, reason in readings:
+        if _always_leads(given, pieces, join):
+            return here + reason
+    return here + _name_count(given[place], right[:place], words)
+
+
+def _name_count(
+    given: Pair, merges: Sequence[Pair], words: Sequence[Sequence[str]]
+) -> str:
+    """Say how often a pair stands, and the best one, after the merges."""
+    for pair in merges:
         words = [joined(word, pair) for word in words]
     counts = _count(words)
-    return here + (
-        f"It stands {counts[given[place]]} times among the pieces, and"
-        f" another pair {max(counts.values())} times. Count again after each"
-        " merge."
+    last = (
+        "Count again after each merge."
+        if merges
+        else "Count all neighbors, in every word of the text."
+    )
+    return (
+        f"It stands {counts[given]} times among the pieces, and"
+        f" another pair {max(counts.values())} times. {last}"
     )
 
 
@@ -132,13 +184,17 @@ def _count(words: Sequence[Sequence[str]]) -> Counter[Pair]:
     return Counter(p for word in words for p in itertools.pairwise(word))
 
 
-def _always_leads(given: list[Pair], words: Sequence[Sequence[str]]) -> bool:
+def _always_leads(
+    given: list[Pair],
+    words: Sequence[Sequence[str]],
+    join: Join = joined,
+) -> bool:
     """Tell whether each pair leads in these words, at its turn."""
     for pair in given:
         counts = _count(words)
         if not counts or counts[pair] < max(counts.values()):
             return False
-        words = [joined(word, pair) for word in words]
+        words = [join(word, pair) for word in words]
     return True
 
 

@@ -63,10 +63,29 @@ def cutting(*, shortest=False, each=False, mark="##", shown="##", drop=False):
     return cut
 
 
+def backtracking(word, vocabulary, prefix=""):
+    if not word:
+        return []
+    for end in range(len(word), 0, -1):
+        if prefix + word[:end] in vocabulary:
+            rest = backtracking(word[end:], vocabulary, "##")
+            if rest != ["[UNK]"]:
+                return [prefix + word[:end], *rest]
+    return ["[UNK]"]
+
+
 # 04.2
 
 
-def merging(*, types=False, across=False, once=False, last=False, least=False):
+def merging(
+    *,
+    types=False,
+    across=False,
+    once=False,
+    last=False,
+    least=False,
+    join=None,
+):
     """Train with one rule changed."""
 
     def merges_of(text, num_merges):
@@ -84,13 +103,24 @@ def merging(*, types=False, across=False, once=False, last=False, least=False):
             if once:
                 best = ranked[len(merges) % len(ranked)]
             merges.append(best)
-            words = [join(word, best) for word in words]
+            words = [(join or joined)(word, best) for word in words]
         return merges[:-1] if last else merges
 
     return merges_of
 
 
-def join(word, pair):
+def join_in_text(word, pair):
+    return " ".join(word).replace(" ".join(pair), "".join(pair)).split()
+
+
+def join_backwards(word, pair):
+    turned = joined(
+        [p[::-1] for p in word[::-1]], (pair[1][::-1], pair[0][::-1])
+    )
+    return [piece[::-1] for piece in turned[::-1]]
+
+
+def joined(word, pair):
     merged = []
     for piece in word:
         merged.append(piece)
@@ -109,7 +139,7 @@ def merges_by_counts(text, num_merges):
                 pairs[pair] += times
         best = max(pairs, key=pairs.get)
         merges.append([*best])
-        words = {tuple(join([*w], best)): n for w, n in words.items()}
+        words = {tuple(joined([*w], best)): n for w, n in words.items()}
     return merges
 
 
@@ -118,7 +148,7 @@ def merges_with_blanks(text, num_merges):
     for _ in range(num_merges):
         pairs = Counter(p for w in words for p in pairwise(w))
         merges.append(pairs.most_common(1)[0][0])
-        words = [join(word, merges[-1]) for word in words]
+        words = [joined(word, merges[-1]) for word in words]
     return merges
 
 
@@ -269,6 +299,7 @@ WRONG = {
             "with ## in front",
         ),
         "a string": (lambda word, known: word, "list of strings"),
+        "takes a choice back": (backtracking, "never takes that back"),
     },
     "first_merges": {
         "types for tokens": (merging(types=True), "tokens, not types"),
@@ -277,6 +308,8 @@ WRONG = {
         "counts once": (merging(once=True), "again after each"),
         "one too few": (merging(last=True), "you return"),
         "least frequent": (merging(least=True), "another pair"),
+        "ends of pieces": (merging(join=join_in_text), "whole pieces only"),
+        "from the right": (merging(join=join_backwards), "from the left"),
         "joined strings": (
             lambda text, n: ["".join(p) for p in merging()(text, n)],
             "list of strings",
