@@ -61,7 +61,22 @@ def _tables() -> list[tuple[str, Tensor, bool, bool]]:
     line = torch.arange(7.0).double()[:, None] * torch.tensor([[3.0, 4.0]])
     cases.append(("rows on a line, in equal steps", line, False, True))
     scaled = ("a table of half the size", whole / 2, False, True)
-    return [*cases, scaled]
+    return [*cases, scaled, *_right_on_average()]
+
+
+def _right_on_average() -> list[tuple[str, Tensor, bool, bool]]:
+    """Return tables with two faults that cancel in the mean."""
+    rows = sinusoid(9, 6, 100.0)
+    rows[2] *= math.sqrt(1.2)
+    rows[6] *= math.sqrt(0.8)
+    chords = torch.tensor([0.0, 1.0, 1.4, 0.6, 1.0], dtype=torch.float64)
+    angles = (2 * (chords / 2).asin()).cumsum(0)
+    circle = torch.stack([angles.sin(), angles.cos()], dim=1)
+    text = "a table in which only two {} are wrong, a long and a short one"
+    return [
+        (text.format("rows"), rows, False, False),
+        (text.format("steps"), circle, True, False),
+    ]
 
 
 @exercise("05.2", "Every row, every step")
@@ -69,7 +84,7 @@ def lengths_and_steps(answer: Callable[[Tensor], Any]) -> None:
     """Try the learner's test on tables that are right and wrong."""
     names = ("every length", "every step")
     for text, table, *truth in _tables():
-        given = read_parts(answer(table.clone()), names)
+        given = read_parts(answer(table.float()), names)
         for name, verdict, right in zip(names, given, truth, strict=True):
             said = _read_verdict(verdict, name)
             if said != right:
@@ -95,8 +110,8 @@ def _name_verdict(name: str, text: str, *, right: bool) -> str:
         )
     if "only" in text:
         return (
-            f"For {text}, your test says True for {name}: one row or one pair"
-            " is not enough, compare all of them."
+            f"For {text}, your test says True for {name}: one row, one pair or"
+            " an average is not enough, compare all of them."
         )
     return (
         f"For {text}, your test says True for {name}: compare the squared"

@@ -115,6 +115,19 @@ def ends_only(table):
     return by_loops(table)[0], bool((first - last).abs() < 1e-3)
 
 
+def averages(table):
+    lengths = table.square().sum(1)
+    steps = table.diff(dim=0).norm(dim=1)
+    return (
+        bool((lengths.mean() - table.shape[1] / 2).abs() < 1e-3),
+        bool((steps.mean() - steps[0]).abs() < 1e-3),
+    )
+
+
+def lengths_and_mean_step(table):
+    return by_loops(table)[0], averages(table)[1]
+
+
 def equal_lengths(table):
     lengths = table.square().sum(1)
     return bool(lengths.max() - lengths.min() < 1e-3), by_loops(table)[1]
@@ -324,9 +337,14 @@ WRONG = {
         "returns nothing": (lambda length, d, n: None, "is there a return"),
     },
     "lengths_and_steps": {
-        "checks one pair of steps": (one_pair, "one pair is not enough"),
-        "checks one row": (one_row, "one row or one pair is not enough"),
-        "first and last step": (ends_only, "one pair is not enough"),
+        "checks one pair of steps": (one_pair, "one pair or an average"),
+        "checks one row": (one_row, "one row, one pair or an average"),
+        "first and last step": (ends_only, "one pair or an average"),
+        "averages": (averages, "two rows are wrong.*an average is not enough"),
+        "the mean step": (
+            lengths_and_mean_step,
+            "two steps are wrong.*an average is not enough",
+        ),
         "always yes": (lambda table: (True, True), "not enough"),
         "always no": (lambda table: (False, False), "it holds"),
         "lengths equal to each other": (equal_lengths, "with d/2"),
