@@ -136,7 +136,7 @@ check.shift_right(shift_right)
 # the model once for each length of the target, 1, 2, …, with the first ids
 # only, and keep the logits of the last position.
 # The model comes to you fresh from training, and the check compares with one
-# pass of the finished model.
+# pass over the whole target, as the model answers when it is used.
 
 # %% [markdown]
 # **Hint 1.** A list of tensors of (batch, vocab) becomes one with

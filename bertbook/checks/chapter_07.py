@@ -100,6 +100,11 @@ def shift_right(answer: Any) -> None:
         inputs, labels = (
             [[int(i) for i in row] for row in rows] for rows in given
         )
+        if {len(inputs), len(labels)} != {len(targets)}:
+            raise Wrong(
+                f"{len(targets)} targets gave {len(inputs)} rows of inputs and"
+                f" {len(labels)} of labels: one row of each per target."
+            )
         width = max(map(len, targets)) + 1
         for target, read, said in zip(targets, inputs, labels, strict=True):
             missing = [0] * (width - 1 - len(target))
@@ -237,10 +242,14 @@ def _loss_mistake(
         for word in (0, -1, -100 % 6)
     ]
     with_pads = [math.exp((total + more) / len(labels)) for more in read]
+    by_word = sum(map(math.exp, surprises)) / count
     named = {
         "that is the mean loss. Perplexity is e to it.": [mean, bits],
         "the sign is lost: perplexity is at least 1.": [math.exp(-mean)],
         "that is e to the sum: take the mean first.": [math.exp(total)],
+        "that is the mean of 1/p: take the mean of −ln p, then exp.": [
+            by_word
+        ],
         "the base is mixed: e goes with ln.": [2**mean, math.exp(bits)],
         "pads are in the mean: only real positions count.": with_pads
         if pads

@@ -31,6 +31,13 @@ def masking_mistake(
     for text, mistake in _masking_table(scores, allowed, lengths).items():
         if same(given, mistake):
             return text
+    asking = padding_mask(lengths, scores.shape[-1])[..., None]
+    right = _masked(scores, allowed) * asking
+    if same((given * asking).nan_to_num(), right):
+        return (
+            "Only the rows of pads are off. Padding closes keys, the columns;"
+            " a pad's own row is not closed, and it sums to 1 as well."
+        )
     if given.isnan().any():
         return (
             "There are NaNs: in some row every key is forbidden. Word 0 may"
@@ -97,6 +104,10 @@ _MIXED: Final = {
     "xxx": "The query comes from the encoder: the decoder asks, so w_query"
     " multiplies `written`.",
     "xyy": "The roles are swapped: the decoder asks, the encoder answers.",
+    "xyx": "Query and key are exchanged: w_query multiplies `written`, w_key"
+    " multiplies `memory`.",
+    "xxy": "Only the decoder asks: queries are made of `written`, values of"
+    " `memory`.",
 }
 
 
@@ -124,6 +135,8 @@ def crossing_mistake(
         "The softmax is missing.": scores @ value,
         "Two matrices are exchanged: w_query makes queries, w_key makes"
         " keys.": attend(*right, w_k, w_q, w_v),
+        "Two matrices are exchanged: w_key makes keys, w_value makes"
+        " values.": attend(*right, w_q, w_v, w_k),
     }
     found = [text for text, made in named.items() if same(given, made)]
     return (found or [_OTHER])[0]

@@ -49,6 +49,15 @@ def no_diagonal(scores, causal, real):
     return scores.masked_fill(~(strict & real), INFINITE).softmax(-1)
 
 
+def rows_of_pads(closed):
+    def change(scores, causal, real):
+        allowed = causal & real & real.mT
+        weights = scores.masked_fill(~allowed, closed).softmax(-1)
+        return weights if closed == INFINITE else weights * allowed
+
+    return change
+
+
 # 07.2
 
 
@@ -127,6 +136,13 @@ def no_end(targets, start_id, end_id, pad_id):
     inputs, _ = shift_by_cutting(targets, start_id, end_id, pad_id)
     width = len(inputs[0])
     return inputs, [t + [-100] * (width - len(t)) for t in targets]
+
+
+def one_row(targets, start_id, end_id, pad_id):
+    return tuple(
+        rows[:1]
+        for rows in shift_by_cutting(targets, start_id, end_id, pad_id)
+    )
 
 
 # 07.4
@@ -248,6 +264,14 @@ WRONG = {
             weights_from(lambda s, c, r: fill(s, c.mT & r)),
             "upside down",
         ),
+        "closes the rows of pads": (
+            weights_from(rows_of_pads(INFINITE)),
+            "Only the rows of pads",
+        ),
+        "empties the rows of pads": (
+            weights_from(rows_of_pads(-1e30)),
+            "Only the rows of pads",
+        ),
     },
     "cross_attention": {
         "query from the encoder": (
@@ -258,6 +282,14 @@ WRONG = {
         "key from the decoder": (
             cross_of(lambda y, x: (y, y, x)),
             "key comes from the decoder",
+        ),
+        "query and key exchanged": (
+            cross_of(lambda y, x: (x, y, x)),
+            "Query and key are exchanged",
+        ),
+        "only the values from the decoder": (
+            cross_of(lambda y, x: (x, x, y)),
+            "Only the decoder asks",
         ),
         "self-attention": (cross_of(lambda y, x: (y, y, y)), "self-attention"),
         "value from the decoder": (
@@ -282,6 +314,7 @@ WRONG = {
         "start token missing": (no_start, "start token 1 is missing"),
         "loss on pads": (loss_on_pads, "labels hold pads"),
         "end token missing": (no_end, "the end token"),
+        "one row for all": (one_row, "one row of each per target"),
     },
     "step_by_step": {
         "dropout left on": (dropout_on, "Dropout is left on"),
@@ -301,6 +334,10 @@ WRONG = {
         "sum, no mean": (
             perplexity_from(lambda s, n: math.exp(sum(s))),
             "e to the sum",
+        ),
+        "mean of 1/p": (
+            perplexity_from(lambda s, n: sum(map(math.exp, s)) / len(s)),
+            "mean of 1/p",
         ),
         "sign lost": (
             perplexity_from(lambda s, n: math.exp(-sum(s) / len(s))),
