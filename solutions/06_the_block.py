@@ -139,7 +139,9 @@ check.block(block)
 # one of the same shape. Write a test that answers `True` if it keeps
 # positions apart (the output at a position depends on the input at that same
 # position only), and `False` if they meet.
-# Use the Jacobian of the function at `x`. `x` may hold several texts.
+# Use the Jacobian of the function at `x`. `x` may hold several texts. The
+# functions here treat each text by itself, as layer norm does and batch norm
+# does not.
 # Meeting of *features* is allowed, that is what an FFN is for. So is
 # everything else that happens within a position. Take numbers below $10^{-9}$
 # for zero.
@@ -151,7 +153,8 @@ check.block(block)
 
 # %% [markdown]
 # **Hint 2.** Give the function one text at a time: with a batch, the
-# derivatives between different texts are zeros and say nothing. Then look at
+# derivatives between different texts are zeros here and say nothing. Then
+# look at
 # the entries with different positions only. One of them that is not zero is
 # enough.
 

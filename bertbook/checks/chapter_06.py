@@ -32,8 +32,9 @@ def layer_norm(answer: Any) -> None:
     for x, epsilon in cases:
         _hold_norm(answer, x, epsilon)
     equal = torch.full((2, 5), 3.0, dtype=torch.float64)
-    given = torch.as_tensor(answer(equal.clone(), 1e-5))
-    if given.isnan().any():
+    given = answer(equal.clone(), 1e-5)
+    rows = given if isinstance(given, list | tuple) else [given]
+    if any(torch.as_tensor(row).isnan().any() for row in rows):
         raise Wrong(
             "For a row of equal numbers you return NaN, 0 divided by 0: ε is"
             " missing under the root."
@@ -249,8 +250,8 @@ def _hold_verdict(
     if batch > 1:
         advice = (
             "the Jacobian of a batch also has blocks between different texts."
-            " They are zero whatever the function does. Test each text by"
-            " itself, and all of them."
+            " They are zero for all our functions. Test each text by itself,"
+            " and all of them."
         )
     elif apart:
         advice = (

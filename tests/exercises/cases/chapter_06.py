@@ -30,6 +30,12 @@ def norm_by_moments(x, epsilon=1e-5):
     return (x - mean) * torch.rsqrt(spread + epsilon)
 
 
+def norm_by_rows(x, epsilon=1e-5):
+    if x.dim() == 1:
+        return norm_of_pytorch(x, epsilon)
+    return [norm_of_pytorch(row, epsilon) for row in x]
+
+
 def parts(x):
     centered = x - x.mean(-1, keepdim=True)
     return centered, centered.square().mean(-1, keepdim=True)
@@ -147,7 +153,12 @@ def mixes_the_batch(function, x):
 
 
 RIGHT = {
-    "layer_norm": [norm_of_pytorch, norm_by_loops, norm_by_moments],
+    "layer_norm": [
+        norm_of_pytorch,
+        norm_by_loops,
+        norm_by_moments,
+        norm_by_rows,
+    ],
     "count_layer": [count_by_modules, count_in_one_line],
     "block": [block_in_two_lines, block_in_place],
     "keeps_positions_apart": [
