@@ -667,13 +667,13 @@ assert train_store.record.tokens == 697_916
 #
 # The same loop, longer: `book-bert` has 6 layers, 256 dimensions, rotary
 # positions and 8,192 WordPieces. It read 3.7 million words of speeches, the
-# Bible, Shakespeare and Wikipedia, five times over. It was trained once,
+# Bible, Shakespeare and Wikipedia, seven times over. It was trained once,
 # before, by `python -m bertbook.pretraining`; its folder holds the curve, and
 # its card says all about it. To what we wrote above, that loop adds what a run
 # of hours needs: text on disk, the number format in which the device is
 # fastest, a log, and checkpoints. A run that is killed goes on with the same
 # bits. The yardsticks are counted on the same text, and scored on the same
-# held-out rows.
+# held-out rows, with 15 % of the tokens chosen.
 
 # %%
 from bertbook.pretraining.log import read_metrics
@@ -686,10 +686,18 @@ for name, found in reached.items():
           f" accuracy {found['accuracy']:.3f}")  # fmt: skip
 text = record["corpus"]["train"]
 assert round(text["words"] / 1e6, 1) == 3.7
-assert round(record["tokens"] / text["tokens"]) == 5
-assert 26 < math.exp(reached["book-bert"]["loss"]) < 27
+assert round(record["tokens"] / text["tokens"]) == 7
+assert record["config"]["select_prob"] == 0.3
+assert record["asked"]["select_prob"] == 0.15
+assert round(math.exp(reached["book-bert"]["loss"]), 1) == 18.5
 assert 110 < math.exp(reached["5-gram"]["loss"]) < 112
-assert round(reached["book-bert"]["accuracy"], 2) == 0.41
+assert round(reached["book-bert"]["accuracy"], 2) == 0.46
+
+# %% [markdown]
+# In training 30 % of its tokens were chosen, twice as many as BERT's; the
+# section "What was tried" tells why. Its curves are losses at that share.
+# They lie higher than the table above: with more tokens hidden, less is left
+# to guess them from. The counts do not mind, since they see the true tokens.
 
 # %%
 metrics = read_metrics(FOLDER / "metrics.jsonl")
@@ -705,10 +713,10 @@ ax.set(xlabel="tokens read, millions", ylabel="loss, nats", ylim=(3, 8))
 ax.legend(loc="upper center", ncols=2)
 plotting.show(
     figure,
-    alt="The loss of book-bert against the tokens it has read, up to 24"
+    alt="The loss of book-bert against the tokens it has read, up to 36"
     " million, in training and on held-out text. Both fall steeply at first,"
     " then slowly, and fall a little faster again over the last third. They"
-    " end near 3.2. Dotted lines mark the unigrams at 6.6, the bigrams at 5.1"
+    " end near 3.3. Dotted lines mark the unigrams at 6.6, the bigrams at 5.1"
     " and the 5-grams at 4.7; the curves cross all three within 4 million.",
 )
 crossed = {
@@ -719,10 +727,10 @@ crossed = {
 assert crossed["unigram"] <= crossed["bigram"] <= crossed["5-gram"] < 4e6
 
 # %% [markdown]
-# It names two tokens in five, from what stands around them, where the best
-# count names one in four. The perplexity is 26 instead of the 5-grams' 111. It
+# It names 46 tokens of 100, from what stands around them, where the best
+# count names 24. The perplexity is 18.5 instead of the 5-grams' 111. It
 # hardly stopped at the unigrams' loss, near which our miniature still is. The
-# next experiment tells why.
+# experiment on a curve that stands still tells why.
 #
 # The loss depends on vocabulary and text: our miniature's numbers, with 2,048
 # pieces and speeches only, cannot be set beside these. Each model is compared
@@ -839,7 +847,7 @@ for text, top in best.items():
 first = [top[0] for top in best.values()]
 assert [word for word, _ in first[:3]] == ["you", "states", "americans"]
 assert [word for word, _ in first[4:6]] == ["man", "you"]
-claim(first[1][1], 0.8, 0.95, "United [MASK] of America: states")
+claim(first[1][1], 0.9, 0.995, "United [MASK] of America: states")
 claim(first[4][1], 0.02, 0.12, "a beautiful [MASK]: man")
 fish = dict(told(SENTENCES[3], len(tokenizer)))
 claim(fish["thanks"], 0.0, 0.005, "So long and [MASK]: thanks")
@@ -881,12 +889,12 @@ assert min(shares, key=shares.get) == "agreement past another noun"
 
 # %% [markdown]
 # In 138 pairs of our own it is always right where the two words stand side by
-# side. With *himself*, *herself*, *themselves* it is right in three of four
-# pairs, past another noun in two of three. Guessing would give one half.
+# side. With *himself*, *herself*, *themselves* it is right in five of six
+# pairs, past another noun in seven of ten. Guessing would give one half.
 #
-# **Whom it takes for whom.** What it read was mostly written by men about
-# men. We ask for *he* and *she* in front of ten occupations, and print the
-# logarithm of the ratio of their probabilities; 0 would be no preference.
+# **He or she?** We ask for both in front of ten occupations, and print the
+# logarithm of the ratio of their probabilities; 0 would be no preference. As a
+# control we ask without an occupation.
 
 # %%
 ratios = {}
@@ -895,14 +903,22 @@ for work, recorded in record["he_over_she"].items():
     ratios[work] = math.log(shares["he"] / shares["she"])
     assert abs(ratios[work] - recorded) < 0.05
 print(", ".join(f"{work} ≈ {r:.1f}" for work, r in ratios.items()))
-claim(min(ratios.values()), 0.3, 0.7, "the least of the ten")
-claim(math.exp(ratios["teacher"]), 35, 45, "a teacher: he, times she")
+plain = dict(told("[MASK] is here.", len(tokenizer)))
+without = math.log(plain["he"] / plain["she"])
+print(f"without an occupation ≈ {without:.1f}")
+claim(without, 0.2, 0.45, "without an occupation, logarithm")
+claim(math.exp(ratios["judge"]), 9, 12, "a judge: he, times she")
+claim(math.exp(-ratios["doctor"]), 2.2, 2.9, "a doctor: she, times he")
+she = [work for work, ratio in ratios.items() if ratio < 0]
+assert she == ["doctor", "nurse"]
 assert sum(p["pairs"] for p in record["minimal_pairs"].values()) == 138
 
 # %% [markdown]
-# *He* comes before *she* for all ten, the nurse among them, and forty times
-# for a teacher. The model repeats what it read. Do not let it decide about
-# people.
+# *He* leads without an occupation as well, so only what goes beyond that is
+# about the work. A judge is *he* ten times as often as *she*; the doctor and
+# the nurse are *she*. That is one pattern of sentence, in one model from one
+# seed: another seed may order the ten otherwise. Do not let such a model
+# decide about people.
 
 # %% [markdown]
 # ## Experiment: a curve that stands still
@@ -1079,13 +1095,13 @@ claim(accuracy / mini_accuracy, 1.5, 3.0, "times its accuracy")
 # ## What was tried for the book's own BERT
 #
 # So the book's own BERT has rotary positions, though BERT itself had a table.
-# Is that so at its size, too, and what else could be otherwise? We changed one
-# thing at a time. Every candidate got the floating-point operations of 1,000
-# steps of the recipe, a twelfth of the final run: what costs less a step gets
-# more steps. *Loss* and *right* (accuracy) are those of the held-out tokens;
-# *per word* is the loss of a whole hidden word in all its pieces, which can be
-# compared between vocabularies; *pairs* is the mean share of minimal pairs,
-# over their kinds.
+# Is that so at its size, too, and what else could be otherwise? To a first
+# recipe, with BERT's 15 % chosen, we changed one thing at a time. Every
+# candidate got the floating-point operations of 1,000 steps of that recipe, an
+# eighteenth of the final run: what costs less a step gets more steps. *Loss*
+# and *right* (accuracy) are those of the held-out tokens; *per word* is the
+# loss of a whole hidden word in all its pieces, which can be compared between
+# vocabularies; *pairs* is the mean share of minimal pairs, over their kinds.
 
 # %%
 tried = load_results("10_recipes")["rows"]
@@ -1113,15 +1129,21 @@ for change, rows in runs_of.items():
     if len(rows) > 1:
         print(f"{change}, {len(rows)} seeds:"
               f" per word {min(found):.3f} to {max(found):.3f}")  # fmt: skip
-behind = {c: table[c][2] - table["the recipe"][2] for c in table}
+behind = {c: table[c][2] - table["the first recipe"][2] for c in table}
 claim(behind["absolute positions"], 0.7, 1.5, "absolute behind, per word")
 claim(behind["learning rate 2e-3"], 0.2, 0.6, "twice the rate, per word")
 claim(behind["30 % chosen"], -0.5, -0.15, "30 % chosen, per word")
-level = {c for c in table if abs(behind[c]) < 0.15} - {"the recipe"}
-print("level with the recipe:", ", ".join(sorted(level)))
+level = {c for c in table if abs(behind[c]) < 0.15} - {"the first recipe"}
+print("level with the first recipe:", ", ".join(sorted(level)))
 assert {"long sequences from the start", "norm before"} <= level
 assert {"1,024 tokens a step", "4,096 tokens a step"} <= level
-assert [c for c in behind if behind[c] < -0.15] == ["30 % chosen"]
+ahead = {c for c in behind if behind[c] < -0.15}
+assert ahead == {"30 % chosen", "40 % chosen"}
+words = {c: [r["loss_per_word"] for r in runs_of[c]] for c in runs_of}
+assert max(words["30 % chosen"]) < min(words["the first recipe"])
+between = table["30 % chosen"][2] - table["40 % chosen"][2]
+seeds_apart = max(words["30 % chosen"]) - min(words["30 % chosen"])
+assert abs(between - seeds_apart) < 0.05
 
 # %% [markdown]
 # All rows cost the same operations, and all were asked for 15 % of the
@@ -1141,13 +1163,14 @@ assert [c for c in behind if behind[c] < -0.15] == ["30 % chosen"]
 # the rotary model. The Hugging Face class that opens it is
 # `RoFormerForMaskedLM`; in all else it is BERT.
 #
-# One change helps: 30 % of the tokens chosen instead of 15. Each step then
-# asks twice as many questions of nearly the same text. Wettig et al. (2023)
-# found 40 % better than 15 for large models. The book's BERT was trained
-# before this table was made, at 15 %; its next version should not be.
+# One change helps: more tokens chosen, 30 or 40 % instead of 15. Each step
+# then asks two or three times as many questions of nearly the same text.
+# Wettig et al. (2023) found 40 % better than 15 for large models. The book's
+# BERT has 30 %. Its run began before 40 % was tried, and the two are about as
+# far apart as two seeds are.
 #
-# What this does not show: how it ends. What leads or is level after a twelfth
-# of the run need not be so at its end.
+# What this does not show: how it ends. What leads or is level after a small
+# part of the run need not be so at its end.
 
 # %% [markdown]
 # ## Experiment: what should stand in place of a chosen token?
