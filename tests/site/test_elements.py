@@ -214,6 +214,7 @@ def test_search_finds_a_word(page, address, folder, place):
     home = address if place == "server" else folder.as_uri()
     problems = watch(page, home)
     settle(page, f"{home}/book/index.html")
+    page.wait_for_load_state("networkidle")  # nothing is cut off by leaving
     page.keyboard.press("Control+k")
     page.keyboard.type("attention")
     page.keyboard.press("Enter")
