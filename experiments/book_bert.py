@@ -9,7 +9,6 @@ results/10_book_bert.json.
 """
 
 import argparse
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -19,6 +18,7 @@ import torch
 
 from bertbook.bert import BertForMaskedLM
 from bertbook.checkpoints import load_pretrained, save_pretrained
+from bertbook.corpora import sha256_of
 from bertbook.pretraining.baselines import baselines, held_out_tokens
 from bertbook.pretraining.checkpoint import Checkpoints
 from bertbook.pretraining.config import PretrainingConfig
@@ -127,7 +127,7 @@ def measured(run: Path, folder: Path) -> dict[str, Any]:
     loss, accuracy = fresh.evaluate()
     counted = baselines(train, held_out_tokens(fresh.held_out))
     return {
-        "sha256": sha256(folder / "model.safetensors"),
+        "sha256": sha256_of(folder / "model.safetensors"),
         "parameters": sum(p.numel() for p in model.parameters()),
         "held_out": {"loss": loss, "accuracy": accuracy},
         "baselines": {name: each._asdict() for name, each in counted.items()},
@@ -152,12 +152,6 @@ def measured(run: Path, folder: Path) -> dict[str, Any]:
             "held_out": vars(held_out.record),
         },
     }
-
-
-def sha256(file: Path) -> str:
-    """Return the hash of a file."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def card(row: dict[str, Any], tried: list[dict[str, Any]]) -> str:

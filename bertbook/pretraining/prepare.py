@@ -47,7 +47,7 @@ class Prepared(NamedTuple):
     """What a run reads.
 
     Attributes:
-        vocabulary: WordPieces, the special ones first.
+        vocabulary: WordPieces, the special ones among them.
         train: the text to learn from.
         held_out: the text to be tested on.
     """
@@ -156,12 +156,18 @@ def prepare(
     """
     file = folder / "vocab.txt"
     _check_source(folder, corpus, vocab)
-    if is_prepared(folder):
-        vocabulary = _sized(read_vocabulary(file), vocab_size, file)
-        stores = [TokenStore(folder / name) for name in PARTS]
-        for store in stores:
-            store.check_vocabulary(vocabulary)
-        return Prepared(vocabulary, *stores)
+    if not is_prepared(folder):
+        _make(corpus, vocab, vocab_size, folder)
+    vocabulary = _sized(read_vocabulary(file), vocab_size, file)
+    stores = [TokenStore(folder / name) for name in PARTS]
+    for store in stores:
+        store.check_vocabulary(vocabulary)
+    return Prepared(vocabulary, *stores)
+
+
+def _make(corpus: str, vocab: str, vocab_size: int, folder: Path) -> None:
+    """Write what is missing in a folder."""
+    file = folder / "vocab.txt"
     streams = _filled(corpus_streams(corpus))
     vocabulary = (
         read_vocabulary(file)
@@ -174,11 +180,9 @@ def prepare(
     source = json.dumps(_source(corpus, vocab), indent=1) + "\n"
     write_atomically(folder / SOURCE, source.encode())
     write_atomically(file, ("\n".join(vocabulary) + "\n").encode())
-    stores = [
-        _store(folder / name, documents, vocabulary)
-        for name, documents in zip(PARTS, streams, strict=True)
-    ]
-    return Prepared(vocabulary, *stores)
+    for part, documents in zip(PARTS, streams, strict=True):
+        if not (folder / part).exists():
+            build_store(documents(), vocabulary, folder / part)
 
 
 def _filled(streams: tuple[Stream, Stream]) -> tuple[Stream, Stream]:
@@ -243,15 +247,6 @@ def _sized(
             " another vocabulary or folder"
         )
     return vocabulary
-
-
-def _store(
-    folder: Path, documents: Stream, vocabulary: Sequence[str]
-) -> TokenStore:
-    """Open a store, or build it."""
-    if folder.exists():
-        return TokenStore(folder)
-    return build_store(documents(), vocabulary, folder)
 
 
 def _vocabulary(vocab: str, vocab_size: int, documents: Stream) -> list[str]:
