@@ -1,6 +1,7 @@
 """Right and wrong answers to the exercises of chapter 08."""
 
 import math
+import statistics
 from collections import defaultdict
 
 import torch
@@ -238,41 +239,16 @@ def refuse_few(pretrained, scratch):
         raise ValueError("three seeds, at least")
 
 
-def best_seed(pretrained, scratch, labels):
-    refuse_few(pretrained, scratch)
-    wanted = max(pretrained[labels])
-    enough = [n for n, each in scratch.items() if max(each) >= wanted]
-    return min(enough, default=math.inf) / labels
+def judged_by(pick):
+    """Compare one number of each list of seeds in place of the mean."""
 
+    def answer(pretrained, scratch, labels):
+        refuse_few(pretrained, scratch)
+        wanted = pick(pretrained[labels])
+        enough = [n for n, each in scratch.items() if pick(each) >= wanted]
+        return min(enough, default=math.inf) / labels
 
-def first_seed(pretrained, scratch, labels):
-    refuse_few(pretrained, scratch)
-    wanted = pretrained[labels][0]
-    enough = [n for n, each in scratch.items() if each[0] >= wanted]
-    return min(enough, default=math.inf) / labels
-
-
-def last_seed(pretrained, scratch, labels):
-    refuse_few(pretrained, scratch)
-    wanted = pretrained[labels][-1]
-    enough = [n for n, each in scratch.items() if each[-1] >= wanted]
-    return min(enough, default=math.inf) / labels
-
-
-def median_seed(pretrained, scratch, labels):
-    from statistics import median
-
-    refuse_few(pretrained, scratch)
-    wanted = median(pretrained[labels])
-    enough = [n for n, each in scratch.items() if median(each) >= wanted]
-    return min(enough, default=math.inf) / labels
-
-
-def worst_seed(pretrained, scratch, labels):
-    refuse_few(pretrained, scratch)
-    wanted = min(pretrained[labels])
-    enough = [n for n, each in scratch.items() if min(each) >= wanted]
-    return min(enough, default=math.inf) / labels
+    return answer
 
 
 def from_labels_on(pretrained, scratch, labels):
@@ -404,11 +380,17 @@ WRONG = {
         "single seeds": (with_any_seeds, "no measurement"),
         "one arm's seeds": (one_arm_checked, "no measurement"),
         "two seeds": (one_seed_refused, "no measurement"),
-        "the best seed": (best_seed, "means over seeds"),
-        "the first seed": (first_seed, "means over seeds"),
-        "the last seed": (last_seed, "means over seeds"),
-        "the worst seed": (worst_seed, "means over seeds"),
-        "the median": (median_seed, "means over seeds"),
+        "the best seed": (judged_by(max), "means over seeds"),
+        "the first seed": (
+            judged_by(lambda each: each[0]),
+            "means over seeds",
+        ),
+        "the last seed": (
+            judged_by(lambda each: each[-1]),
+            "means over seeds",
+        ),
+        "the worst seed": (judged_by(min), "means over seeds"),
+        "the median": (judged_by(statistics.median), "means over seeds"),
         "only more labels": (from_labels_on, "At 2048 labels.*fewest"),
         "after the dip": (last_that_fell_short, "fewest"),
         "in the order given": (as_written, "fewest"),
