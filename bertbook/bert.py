@@ -301,8 +301,13 @@ class MaskedLMHead(nn.Module):
         self, hidden: Float[Tensor, "*batch d_model"]
     ) -> Float[Tensor, "*batch vocab_size"]:
         """Return the score of each word at each position given."""
-        x = self.norm(self.activation(self.transform(hidden)))
-        return F.linear(x, self.table, self.bias)
+        return F.linear(self.features(hidden), self.table, self.bias)
+
+    def features(
+        self, hidden: Float[Tensor, "*batch d_model"]
+    ) -> Float[Tensor, "*batch d_model"]:
+        """Return what is compared with the rows of the word table."""
+        return self.norm(self.activation(self.transform(hidden)))
 
 
 class NextSentenceHead(nn.Module):

@@ -190,7 +190,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     meaning = _explained()
     for field in fields(PretrainingConfig):
         name = "--" + field.name.replace("_", "-")
-        shown = f"{meaning[field.name]} Default: {field.default}"
+        shown = f"{meaning[field.name]} Default: {field.default!r}"
         if field.type is bool:
             group.add_argument(
                 name, action=argparse.BooleanOptionalAction, help=shown

@@ -38,6 +38,8 @@ class PretrainingConfig:
         num_heads: heads of each block.
         d_ff: width inside the feed-forward network.
         max_len: the longest sequence the model can read.
+        start_from: folder of a pre-trained model of these sizes and this
+            vocabulary, whose weights are the first; random ones if empty.
         dropout: probability, in attention and after each sub-layer.
         steps: updates of the weights.
         rows: packed rows in an update, over all processes.
@@ -71,6 +73,7 @@ class PretrainingConfig:
     num_heads: int = 4
     d_ff: int = 1_024
     max_len: int = 128
+    start_from: str = ""
     dropout: float = 0.0
     steps: int = 2_000
     rows: int = 16

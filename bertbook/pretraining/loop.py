@@ -25,8 +25,10 @@ from bertbook.pretraining.checkpoint import (
 )
 from bertbook.pretraining.config import PretrainingConfig
 from bertbook.pretraining.log import RunLog
+from bertbook.pretraining.loss import MaskedLMLoss
 from bertbook.pretraining.precision import choose_precision
 from bertbook.pretraining.rows import Rows
+from bertbook.pretraining.start import first_model, hash_of_start
 from bertbook.pretraining.store import TokenStore
 from bertbook.runtime import describe_machine, describe_versions
 
@@ -87,15 +89,16 @@ class Run:
             self.step, state = self.checkpoints.load(self.config)
             facts = self.checkpoints.latest()["facts"]
             self._check_texts(facts)
-        self._choose_format(facts.get("format"))
+            model = self.config.build()
+        else:
+            model = first_model(self.config, self.vocabulary)
+        self._choose_format(facts)
         self.log = RunLog(
             self.folder,
             self.step,
             facts.get("log"),
             active=self.accelerator.is_main_process,
         )
-        torch.manual_seed(self.config.seed)
-        model = self.config.build()
         model.to(self.accelerator.device)
         optimizer = _optimizer(model, self.config)
         if state:
@@ -103,7 +106,9 @@ class Run:
         self.plain = model
         if self.config.compile:
             model.bert.compile()
-        self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
+        self.loss_of, self.optimizer = self.accelerator.prepare(
+            MaskedLMLoss(model), optimizer
+        )
         if self.accelerator.scaler and facts.get("scaler"):
             self.accelerator.scaler.load_state_dict(facts["scaler"])
 
@@ -122,14 +127,14 @@ class Run:
                 " begun with, or start another run in a new folder"
             )
 
-    def _choose_format(self, before: str | None) -> None:
+    def _choose_format(self, before: dict[str, Any]) -> None:
         """Take the format of the settings, of before, or the fastest."""
         device = PartialState().device
         assert device is not None
-        chosen, why = before, "as the run began"
+        chosen, why = before.get("format"), "as the run began"
         if self.config.precision != "auto":
             chosen, why = _FORMATS[self.config.precision], "as set"
-        elif before is None:
+        elif chosen is None:
             # The first process measures for all, or they might differ.
             first = PartialState().is_main_process
             found = [choose_precision(device) if first else None]
@@ -143,6 +148,7 @@ class Run:
             "format": chosen,
             "why": why,
             "texts": self._texts,
+            "start": before.get("start") or hash_of_start(self.config),
             "machine": describe_machine(),
             "versions": describe_versions(),
         }
@@ -201,7 +207,7 @@ class Run:
         loss = total.item() / max(1, chosen)
         self._check_finite("loss", loss)
         length = self.accelerator.clip_grad_norm_(
-            self.model.parameters(), config.clip_norm
+            self.plain.parameters(), config.clip_norm
         )
         if self.accelerator.scaler is None:  # which leaves such a step out
             length = cast(Tensor, length).item()
@@ -213,15 +219,8 @@ class Run:
     def _loss_sum(self, rows: Rows, labels: Tensor) -> Tensor:
         """Return the summed cross-entropy of the chosen tokens."""
         device = self.accelerator.device
-        rows, labels = Rows(*(x.to(device) for x in rows)), labels.to(device)
-        chosen = labels != IGNORED
-        logits = self.model(
-            rows.token_ids,
-            mask=rows.mask,
-            position_ids=rows.position_ids,
-            positions=chosen,
-        )
-        return F.cross_entropy(logits.float(), labels[chosen], reduction="sum")
+        rows = Rows(*(each.to(device) for each in rows))
+        return self.loss_of(rows, labels.to(device))
 
     def _check_finite(self, name: str, value: float) -> None:
         """Stop at what is no number, before it reaches the weights."""
@@ -240,7 +239,7 @@ class Run:
     @torch.no_grad()
     def evaluate(self) -> tuple[float, float]:
         """Return loss and accuracy on held-out text, always the same text."""
-        self.model.eval()
+        self.plain.eval()
         device = self.accelerator.device
         total, hits, count = 0.0, 0, 0
         for plain, masked in self.held_out.held_out():
@@ -261,7 +260,7 @@ class Run:
             ).item()
             hits += int((logits.argmax(-1) == wanted).sum())
             count += len(wanted)
-        self.model.train()
+        self.plain.train()
         return total / count, hits / count
 
     def save(self) -> None:

@@ -74,9 +74,10 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         read_config(tmp_path / "none.toml", {})
 
 
-def test_the_book_s_own_settings_are_valid() -> None:
+@pytest.mark.parametrize("name", ["book_bert", "book_bert_on"])
+def test_the_book_s_own_settings_are_valid(name: str) -> None:
     root = Path(__file__).parents[2]
-    config = read_config(root / "experiments" / "book_bert.toml", {})
+    config = read_config(root / "experiments" / f"{name}.toml", {})
     assert parameter_count(config) <= 8_000_000
 
 
