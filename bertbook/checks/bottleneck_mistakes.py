@@ -59,6 +59,10 @@ _CONVOLUTIONS: dict[Callable[[int, int], int], str] = {
         "a stack whose reach falls short of n does not link the positions:"
         " round up."
     ),
+    lambda n, k: -(-2 * n // (k - 1)): (
+        "your kernels lie around a position. Here they read it and the k - 1"
+        " before it, and reach twice as far back."
+    ),
     lambda n, k: n: "this is a recurrent layer's path. A layer of width k"
     " reaches farther than the next position.",
 }
@@ -266,6 +270,11 @@ def _pairs(links: Links) -> list[tuple[int, int]]:
     return [(c - a, d - b) for (a, b), (c, d) in pairs]
 
 
+def _falls(links: Links) -> int:
+    """Count pairs whose target falls, in the order of the list."""
+    return sum(b > d for (_, b), (_, d) in itertools.combinations(links, 2))
+
+
 def _ranks_moved(links: Links) -> int:
     """Count links whose place differs between source and target order."""
     by_source = sorted(links)
@@ -285,16 +294,14 @@ _CROSSINGS: dict[Callable[[Links], int], str] = {
     lambda links: sum(x * y <= 0 for x, y in _pairs(links)): _SHARED,
     lambda links: sum(x >= 0 >= y for x, y in _pairs(links)): _SHARED,
     lambda links: sum(x > 0 >= y for x, y in _pairs(links)): _SHARED,
-    lambda links: sum(y < 0 for _, y in _pairs(links[::-1])): _SHARED,
+    lambda links: _falls(sorted(links, key=lambda link: link[0])): _SHARED,
     lambda links: sum(
         b > d for (_, b), (_, d) in itertools.pairwise(sorted(links))
     ): "you compare neighboring links only. Any two links may cross.",
     lambda links: sum(x * y > 0 for x, y in _pairs(links)): (
         "you count the pairs that keep their order."
     ),
-    lambda links: sum(
-        b > d for (_, b), (_, d) in itertools.combinations(links, 2)
-    ): "you take the list's order for the order of the source. The links"
+    _falls: "you take the list's order for the order of the source. The links"
     " come in no particular order.",
 }
 

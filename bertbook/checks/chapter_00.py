@@ -54,8 +54,8 @@ def _read_line(answer: Any) -> dict[str, str]:
     return dict(pairs)
 
 
-def _hold_device(answer: Any) -> None:
-    """Compare the reported device with the real and with pretended ones."""
+def _read_device(answer: Any) -> str:
+    """Return the reported device's kind: `cuda:0` is cuda."""
     reported = _read_line(answer)["device"]
     kind = reported.partition(":")[0]
     if kind not in ("cpu", "cuda", "mps"):
@@ -63,9 +63,15 @@ def _hold_device(answer: Any) -> None:
             f"device={reported} names no device: PyTorch's names are cpu,"
             " cuda and mps."
         )
+    return kind
+
+
+def _hold_device(answer: Any) -> None:
+    """Compare the reported device with the real and with pretended ones."""
+    kind = _read_device(answer)
     for pretended in ("cuda", "cpu"):
         with pretend_device(answer, pretended):
-            seen = _read_line(answer)["device"].partition(":")[0]
+            seen = _read_device(answer)
         if seen != pretended:
             raise Wrong(
                 f"We called your function as on a {pretended} run, and it"
@@ -74,7 +80,7 @@ def _hold_device(answer: Any) -> None:
             )
     if kind != runtime.device.type:
         raise Wrong(
-            f"device={reported} is not where this book runs its cells here:"
+            f"device={kind} is not where this book runs its cells here:"
             " compare with `bertbook.runtime`."
         )
 
@@ -257,6 +263,23 @@ def _explain_band(values: list[float], low: float, high: float) -> None:
     )
 
 
+def _hold_refusal(answer: Any, values: list[float]) -> None:
+    """Check that too few values are refused with a `ValueError`."""
+    try:
+        low, high = _read_band(answer, values)
+    except ValueError:
+        return
+    except (ArithmeticError, AssertionError, IndexError) as error:
+        raise Wrong(
+            f"For {values} your function raises {type(error).__name__}: look"
+            " at the number of values first, and raise a ValueError."
+        ) from None
+    raise Wrong(
+        f"For {values} your band is {low:g} to {high:g}: fewer than two"
+        " values show no spread. Raise a ValueError that says so."
+    )
+
+
 @exercise("00.4", "A claim that can fail")
 def band(answer: Any) -> None:
     """Compare with mean ± 3 sample standard deviations at odd sizes."""
@@ -272,15 +295,8 @@ def band(answer: Any) -> None:
             error = max(abs(low - mean + half), abs(high - mean - half))
             if not error <= 1e-3 * half:
                 _explain_band(values, low, high)
-    for values in ([0.943], []):
-        try:
-            low, high = _read_band(answer, values)
-        except ValueError:
-            continue
-        raise Wrong(
-            f"For {values} your band is {low:g} to {high:g}: fewer than two"
-            " values show no spread. Raise a ValueError that says so."
-        )
+    _hold_refusal(answer, [0.943])
+    _hold_refusal(answer, [])
 
 
 score = score_of(__name__)

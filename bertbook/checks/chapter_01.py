@@ -117,8 +117,8 @@ def _compare_contexts(
             raise Wrong(
                 f"Given a model whose context grows with the string, you"
                 f" report {found[length]} at length {length}. Do not take the"
-                " size from the configuration or from one string: measure"
-                " the context of one string at every length."
+                " size from the configuration or from a single length:"
+                " measure the context of one string at every length."
             )
         raise Wrong(
             f"At length {length} you measure {found[length]}: "

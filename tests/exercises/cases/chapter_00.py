@@ -65,6 +65,10 @@ def sees_only_the_gpu() -> str:
     return line("cuda")
 
 
+def calls_it_gpu() -> str:
+    return line("gpu" if torch.cuda.is_available() else "cpu")
+
+
 def both_devices() -> str:
     return line("cpu") + " device=cuda"
 
@@ -304,6 +308,24 @@ def one_value_is_a_point(values):
     return (values * 2)[:2] if len(values) == 1 else with_statistics(values)
 
 
+def never_counts(values):
+    mean = sum(values) / len(values)
+    squares = sum((value - mean) ** 2 for value in values)
+    half = 3 * (squares / (len(values) - 1)) ** 0.5
+    return mean - half, mean + half
+
+
+def never_counts_none(values):
+    if len(values) == 1:
+        raise ValueError("one value has no spread")
+    return never_counts(values)
+
+
+def asserts_the_count(values):
+    assert len(values) >= 2
+    return with_statistics(values)
+
+
 RIGHT = {
     "environment_line": [
         versions_from_packages,
@@ -340,6 +362,7 @@ WRONG = {
         ),
         "cpu on a GPU run": (line, "on a cuda run.* device=cpu"),
         "cuda on a CPU run": (sees_only_the_gpu, "on a cpu run"),
+        "gpu for cuda": (calls_it_gpu, "device=gpu names no device"),
         "both devices": (both_devices, "2 pairs `device=…`"),
         "True for the device": (
             lambda: line(str(torch.cuda.is_available())),
@@ -421,6 +444,18 @@ WRONG = {
         "a NaN for one value": (one_value_is_nan, "show no spread"),
         "a point for one value": (one_value_is_a_point, "show no spread"),
         "a point for no value": (nothing_is_a_point, r"For \[\] your"),
+        "the number of values never looked at": (
+            never_counts,
+            r"For \[0\.943\] your function raises ZeroDivisionError",
+        ),
+        "no value never thought of": (
+            never_counts_none,
+            r"For \[\] your function raises ZeroDivisionError",
+        ),
+        "an assert for the count": (
+            asserts_the_count,
+            "raises AssertionError.* raise a ValueError",
+        ),
         "one number": (statistics.mean, "two numbers"),
     },
 }

@@ -272,6 +272,12 @@ def crossings_at_least(alignment):
     )
 
 
+def crossings_sorted_by_source(alignment):
+    links = sorted(alignment, key=lambda link: link[0])
+    pairs = itertools.combinations(links, 2)
+    return sum(b > d for (_, b), (_, d) in pairs)
+
+
 def crossings_twice(alignment):
     return sum(
         (a < c and b > d) or (a > c and b < d)
@@ -315,6 +321,10 @@ WRONG = {
         "n over k for convolutions": (
             paths(convolutions=lambda n, k: math.ceil(n / k)),
             "convolutions.* divide by k",
+        ),
+        "kernels around a position": (
+            paths(convolutions=lambda n, k: math.ceil(2 * n / (k - 1))),
+            "convolutions.* twice as far back",
         ),
         "a logarithm for convolutions": (
             paths(convolutions=lambda n, k: paths()(n, k)["dilated"]),
@@ -447,6 +457,10 @@ WRONG = {
         ),
         "counts each pair twice": (crossings_twice, "twice"),
         "lines from one word": (crossings_at_least, "share a word"),
+        "sorted by the source alone": (
+            crossings_sorted_by_source,
+            "share a word",
+        ),
         "neighboring links only": (crossings_with_bubbles, "neighboring"),
         "pairs in order": (crossings_in_order, "keep their order"),
         "the list's order": (crossings_without_sorting, "order of the source"),
