@@ -26,6 +26,8 @@ def name_weights(weights: Tensor, scores: Tensor, d_k: int) -> str:
         "the weights are those of scores that were multiplied: scaling"
         " brings them closer together.": scores * root,
         "the weights are those of scaling twice.": scores / d_k / root,
+        "the weights are those of a division by 8: that was the divisor of"
+        " the chapter's table, where d_k was 64.": scores / 8,
         "the larger score has the smaller weight: look at the sign in the"
         " exponent, and at the order of what you return.": -scores / root,
     }
@@ -50,14 +52,15 @@ def _name_shares(weights: Tensor, scores: Tensor, root: float) -> str:
             "the softmax stands before the scaling: the weights are scaled"
             " instead of the scores, and no longer sum to 1."
         )
+    right = (scores / root).softmax(0)
+    if torch.allclose(weights, right, rtol=0, atol=0.0055):
+        return "the weights are right to two digits only: give three."
     total = weights.sum().item()
     if abs(total - 1) > 0.01:
         return (
             f"your weights sum to {total:.3g}: what does a softmax divide by?"
         )
-    if same_numbers(
-        weights.sort().values, (scores / root).softmax(0).sort().values
-    ):
+    if same_numbers(weights.sort().values, right.sort().values):
         return "the weights are right but in another order than the scores."
     return (
         "the weights sum to 1 but are not those of eq. 1: check the divisor"
@@ -215,6 +218,8 @@ def _swapped(
     found: list[tuple[str, Tensor]] = []
     if x.shape[1] != source.shape[1]:
         return found
+    if len(x) == len(source):
+        found += _half_swapped(x, source, matrices)
     found.append(
         (
             "keys and values come from x: here source answers, this is"
@@ -230,6 +235,19 @@ def _swapped(
         )
     )
     return found
+
+
+def _half_swapped(
+    x: Tensor, source: Tensor, matrices: Sequence[Tensor]
+) -> list[tuple[str, Tensor]]:
+    """Return what comes out if keys and values have different inputs."""
+    to_query, to_key, to_value = matrices
+    mix = F.scaled_dot_product_attention
+    query, message = x @ to_query, "come from x: here source answers."
+    return [
+        (f"the keys {message}", mix(query, x @ to_key, source @ to_value)),
+        (f"the values {message}", mix(query, source @ to_key, x @ to_value)),
+    ]
 
 
 def _elementwise(
@@ -250,3 +268,34 @@ def _elementwise(
         (each.softmax(-1) * value).sum(1),
     ]
     return [(message, output) for output in outputs]
+
+
+def asymmetry(matrix: Tensor) -> float:
+    """Return how far two cells across the diagonal are apart."""
+    return (matrix[0, 1] - matrix[1, 0]).abs().item()
+
+
+def name_symmetry(
+    w_query: Tensor, w_key: Tensor, scores: Tensor, weights: Tensor
+) -> str:
+    """Say why the scores come out symmetric."""
+    if torch.allclose(w_query, w_key):
+        hidden = (
+            " The softmax hides it, since each row is divided by its own sum."
+            if asymmetry(weights) >= 0.01
+            else ""
+        )
+        return (
+            "W_Q and W_K are equal, so every query is its own key and the"
+            f" scores are symmetric.{hidden} Choose two different matrices."
+        )
+    if (apart := asymmetry(scores)) > 1e-6:
+        return (
+            f"The two scores across the diagonal are {apart:.1g} apart, less"
+            " than 0.01: take larger numbers."
+        )
+    return (
+        "The scores are symmetric: the first word's query meets the second"
+        " word's key with the same result as the other way round. Compute"
+        " these two numbers by hand."
+    )

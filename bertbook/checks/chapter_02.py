@@ -10,7 +10,9 @@ from torch import Tensor
 
 from bertbook.checks.attention_mistakes import (
     CLOSE,
+    asymmetry,
     name_mistake,
+    name_symmetry,
     name_weights,
     reference,
 )
@@ -53,6 +55,13 @@ def _hold_table(answer: Any, scores: list[float], d_k: int) -> None:
                 f" return one number for each of the {len(scores)} scores."
             )
     right = exact / math.sqrt(d_k)
+    pair = torch.stack([weights, scaled])
+    turned = torch.stack([right, right.softmax(0)])
+    if torch.allclose(pair, turned, rtol=1e-4, atol=CLOSE):
+        raise Wrong(
+            f"{where}, the two lists stand in the other order: return the"
+            " scaled scores first, then the weights."
+        )
     if not torch.allclose(weights, right.softmax(0), rtol=0, atol=CLOSE):
         raise Wrong(f"{where}, {name_weights(weights, exact, d_k)}")
     if not torch.allclose(scaled, right, rtol=1e-4, atol=CLOSE):
@@ -183,9 +192,9 @@ def _hold_attention(answer: Any, inputs: list[Tensor]) -> None:
         raise
     except (RuntimeError, IndexError) as error:
         raise Wrong(
-            f"{where}, PyTorch stops: {str(error).splitlines()[0]} Compare"
-            " the shapes. `*` multiplies element by element and makes no"
-            " dot product; x and source may differ in length and width."
+            f"{where}, PyTorch stops: {_first_line(error)}. Compare the"
+            " shapes. `*` multiplies element by element and makes no dot"
+            " product; x and source may differ in length and width."
         ) from None
     expected = reference(x, source, *matrices)
     output = read_numbers(given, "the output")
@@ -194,6 +203,11 @@ def _hold_attention(answer: Any, inputs: list[Tensor]) -> None:
     ):
         return
     raise Wrong(f"{where}, {name_mistake(output, expected, inputs)}")
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).splitlines() or [type(error).__name__]
+    return lines[0].rstrip(". ")
 
 
 # 02.4
@@ -216,37 +230,14 @@ def counter_example(answer: Any) -> None:
     x, w_query, w_key = matrices
     scores = x @ w_query @ (x @ w_key).T
     weights = (scores / math.sqrt(2)).softmax(-1)
-    if _asymmetry(scores) < 0.01:
-        raise Wrong(_name_symmetry(w_query, w_key, weights))
-    if _asymmetry(weights) < 0.01:
+    if asymmetry(scores) < 0.01:
+        raise Wrong(name_symmetry(w_query, w_key, scores, weights))
+    if asymmetry(weights) < 0.01:
         raise Wrong(
             "The scores are not symmetric, but the two weights across the"
             " diagonal are nearly equal: change one number, and compute the"
             " softmax of both rows."
         )
-
-
-def _asymmetry(matrix: Tensor) -> float:
-    return (matrix[0, 1] - matrix[1, 0]).abs().item()
-
-
-def _name_symmetry(w_query: Tensor, w_key: Tensor, weights: Tensor) -> str:
-    """Say why the scores come out symmetric."""
-    if torch.allclose(w_query, w_key):
-        hidden = (
-            " The softmax hides it, since each row is divided by its own sum."
-            if _asymmetry(weights) >= 0.01
-            else ""
-        )
-        return (
-            "W_Q and W_K are equal, so every query is its own key and the"
-            f" scores are symmetric.{hidden} Choose two different matrices."
-        )
-    return (
-        "The scores are symmetric: the first word's query meets the second"
-        " word's key with the same result as the other way round. Compute"
-        " these two numbers by hand."
-    )
 
 
 # 02.5

@@ -207,6 +207,16 @@ def source_asks(x, source, w_query, w_key, w_value):
     return by_sdpa(source, x, w_query, w_key, w_value)
 
 
+def keys_from_x(x, source, w_query, w_key, w_value):
+    query, key, value = x @ w_query, x @ w_key, source @ w_value
+    return F.scaled_dot_product_attention(query, key, value)
+
+
+def values_from_x(x, source, w_query, w_key, w_value):
+    query, key, value = x @ w_query, source @ w_key, x @ w_value
+    return F.scaled_dot_product_attention(query, key, value)
+
+
 def width_of_the_input(x, source, w_query, w_key, w_value):
     scores = x @ w_query @ (source @ w_key).T / math.sqrt(x.shape[1])
     return scores.softmax(-1) @ (source @ w_value)
@@ -315,6 +325,23 @@ WRONG = {
             table(lambda s, d: (s / d**0.5, (s / d**0.5).clamp(-9, 9).exp())),
             "sum to",
         ),
+        "weights first": (
+            table(lambda s, d: ((s / d**0.5).softmax(0), s / d**0.5)),
+            "in the other order",
+        ),
+        "divides by the chapter's 8": (
+            divided_by(lambda d_k: 8),
+            "where d_k was 64",
+        ),
+        "two digits": (
+            table(
+                lambda s, d: (
+                    s / d**0.5,
+                    (s / d**0.5).softmax(0).round(decimals=2),
+                )
+            ),
+            "two digits",
+        ),
         "typed from the table": (
             lambda scores, d_k: ([10.0, 14.0], [0.018, 0.982]),
             "returns the same",
@@ -393,6 +420,8 @@ WRONG = {
         "keeps the last value": (last_only, "last value"),
         "ignores the source": (only_x, "self-attention"),
         "the source asks": (source_asks, "queries come from source"),
+        "keys from x": (keys_from_x, "the keys come from x"),
+        "values from x": (values_from_x, "the values come from x"),
         "no transpose": (not_transposed, "row \\d+ is furthest|PyTorch stops"),
         "multiplies by √d_k": (
             changed(
@@ -454,7 +483,7 @@ WRONG = {
         ),
         "too small to see": (
             lambda: (EYE, EYE, SHIFT * 1e-4),
-            "scores are symmetric",
+            "0.0001 apart.*larger numbers",
         ),
         "symmetric weights": (
             lambda: (EYE, EYE, torch.tensor([[1.0, 4.0], [2.0, 3.0]])),
