@@ -50,10 +50,10 @@ def write_atomically(file: Path, data: bytes) -> None:
     except OSError as error:
         partial.unlink(missing_ok=True)
         full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-        cause = "the disk is full" if full else str(error)
+        cause = "the disk is full, make room" if full else str(error)
         raise CheckpointError(
             f"{file} could not be written: {cause}. The checkpoint before it"
-            " is untouched: make room, and go on with --resume"
+            " is untouched: go on with --resume"
         ) from None
 
 
