@@ -104,10 +104,9 @@ class Run:
         if state:
             restore(model, optimizer, state)
         self.plain = model
-        if self.config.compile:
-            model.bert.compile()
+        loss_of = MaskedLMLoss(model, compile=self.config.compile)
         self.loss_of, self.optimizer = self.accelerator.prepare(
-            MaskedLMLoss(model), optimizer
+            loss_of, optimizer
         )
         if self.accelerator.scaler and facts.get("scaler"):
             self.accelerator.scaler.load_state_dict(facts["scaler"])

@@ -5,14 +5,15 @@ tensor of a step. Here a few tokens at a time are scored, and their gradients
 taken at once; then the next tokens use the same memory.
 """
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from bertbook.bert import BertForMaskedLM
+from bertbook.blocks import EncoderBlock
 from bertbook.masking import IGNORED
 from bertbook.pretraining.rows import Rows
 
@@ -26,11 +27,16 @@ class MaskedLMLoss(nn.Module):
 
     Args:
         model: what is trained.
+        compile: whether to compile the encoder.
     """
 
-    def __init__(self, model: BertForMaskedLM) -> None:
+    def __init__(
+        self, model: BertForMaskedLM, *, compile: bool = False
+    ) -> None:
         super().__init__()
         self.model = model
+        if compile:
+            self._encoded = torch.compile(self._encoded)
 
     def forward(
         self, rows: Rows, labels: Int[Tensor, "rows width"]
@@ -42,12 +48,26 @@ class MaskedLMLoss(nn.Module):
             labels: the true tokens; `IGNORED` where none is asked.
         """
         chosen = labels != IGNORED
-        hidden = self.model.bert(
-            rows.token_ids, mask=rows.mask, position_ids=rows.position_ids
-        )
         head = self.model.head
-        x = head.features(hidden[chosen])
+        x = head.features(self._encoded(rows, chosen))
         return summed_cross_entropy(x, head.table, head.bias, labels[chosen])
+
+    def _encoded(
+        self, rows: Rows, chosen: Bool[Tensor, "rows width"]
+    ) -> Float[Tensor, "tokens d_model"]:
+        """Return the encoder's vectors for the chosen tokens.
+
+        All tokens are attended to. But in the last block nothing reads what
+        the feed-forward network would make of the others.
+        """
+        bert, mask = self.model.bert, rows.mask
+        x = bert.embeddings(rows.token_ids, position_ids=rows.position_ids)
+        *before, last = cast(list[EncoderBlock], list(bert.encoder.blocks))
+        for block in before:
+            x = block(x, mask)
+        x = last.add_attention(x, lambda h: last.attention(h, mask=mask)[0])
+        x = last.add_feed_forward(x[chosen][None], last.feed_forward)[0]
+        return bert.encoder.after_last(x)
 
 
 def summed_cross_entropy(

@@ -17,10 +17,11 @@ _BYTES_PER_WEIGHT = 16
 def step_flops(
     config: BertConfig, tokens: float, pairs: float, selected: float
 ) -> float:
-    """Count the operations that one step of pre-training needs.
+    """Count the operations of one step: all blocks at all tokens, then scores.
 
-    A product of matrices costs two operations for each pair of numbers, and
-    the backward pass twice the forward one.
+    The loop takes fewer: its last block feeds the chosen tokens alone
+    forward. A product of matrices costs two operations for each pair of
+    numbers, and the backward pass twice the forward one.
 
     Args:
         config: the model's sizes.

@@ -124,7 +124,13 @@ def test_a_model_s_loss_is_that_of_its_scores(
     )
     wanted = F.cross_entropy(logits, labels[chosen], reduction="sum")
     gradients = torch.autograd.grad(wanted, list(model.parameters()))
+    fed = []
+    for block in model.bert.encoder.blocks:
+        block.feed_forward.register_forward_hook(
+            lambda _, given, __: fed.append(given[0].shape[:-1].numel())
+        )
     MaskedLMLoss(model)(rows, labels).backward()
+    assert fed == [labels.numel(), int(chosen.sum())]
     for (name, parameter), gradient in zip(
         model.named_parameters(), gradients, strict=True
     ):
