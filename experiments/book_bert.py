@@ -2,7 +2,9 @@
 
 python -m bertbook.pretraining --config experiments/book_bert.toml \
     --output runs/book-bert
-python experiments/book_bert.py --run runs/book-bert
+python -m bertbook.pretraining --config experiments/book_bert_on.toml \
+    --start-from runs/book-bert/model --output runs/book-bert-on
+python experiments/book_bert.py --run runs/book-bert runs/book-bert-on
 
 Writes bertbook/pretrained/book-bert, with its card, and
 results/10_book_bert.json.
@@ -35,8 +37,15 @@ TRIED = "10_recipes"
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "bertbook" / "pretrained" / "book-bert"
 CARD = Path(__file__).with_name("book_bert_card.md")
-ASKED = {"precision": "fp32", "held_out_rows": 512, "select_prob": 0.15}
-"""How the finished model is asked: at BERT's own share of hidden tokens."""
+ASKED = {
+    "start_from": "",
+    "seed": 0,
+    "precision": "fp32",
+    "held_out_rows": 512,
+    "select_prob": 0.15,
+}
+"""How a finished model is asked: at BERT's own share of hidden tokens, and on
+the same rows whatever its last run's seed."""
 WORK = (
     *("soldier", "farmer", "teacher", "servant", "king", "judge"),
     *("doctor", "nurse", "writer", "president"),
@@ -51,15 +60,14 @@ FILL = (
 )
 
 
-def finished(run: Path) -> tuple[BertForMaskedLM, dict[str, Any]]:
-    """Return the model of a run's last checkpoint, and what is on record.
+def finished(run: Path) -> BertForMaskedLM:
+    """Return the model of a run's last checkpoint.
 
     Raises:
         ValueError: if the run has steps left.
     """
     checkpoints = Checkpoints(run)
-    latest = checkpoints.latest()
-    config = PretrainingConfig(**latest["config"])
+    config = PretrainingConfig(**checkpoints.latest()["config"])
     step, state = checkpoints.load(config)
     if step < config.steps:
         raise ValueError(
@@ -69,7 +77,35 @@ def finished(run: Path) -> tuple[BertForMaskedLM, dict[str, Any]]:
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(state[f"weight/{name}"])
-    return model.eval(), latest
+    return model.eval()
+
+
+def chained(runs: list[Path]) -> list[dict[str, Any]]:
+    """Return the last record of each run.
+
+    Raises:
+        ValueError: if a run did not start from the model of the one before.
+    """
+    records = [Checkpoints(run).latest() for run in runs]
+    for before, run, record in zip(runs, runs[1:], records[1:], strict=False):
+        start = sha256_of(before / "model" / "model.safetensors")
+        if record["facts"]["start"] != start:
+            raise ValueError(
+                f"{run} did not start from the model in {before}: name the"
+                " runs in their order"
+            )
+    return records
+
+
+def curve(runs: list[Path]) -> list[dict[str, Any]]:
+    """Return the metrics of the runs, counted through."""
+    joined: list[dict[str, Any]] = []
+    for run in runs:
+        last = joined[-1] if joined else {}
+        for each in read_metrics(run / "metrics.jsonl"):
+            counts = ("step", "tokens", "seconds")
+            joined.append(each | {k: each[k] + last.get(k, 0) for k in counts})
+    return joined
 
 
 def bias_probe(
@@ -110,19 +146,19 @@ def fillings(
     }
 
 
-def measured(run: Path, folder: Path) -> dict[str, Any]:
+def measured(runs: list[Path], folder: Path) -> dict[str, Any]:
     """Measure the model that stands in a folder, as others will read it."""
     model = load_pretrained(folder)
     assert isinstance(model, BertForMaskedLM)
     vocabulary = read_vocabulary(folder / "vocab.txt")
     tokenizer = WordPiece.from_file(folder / "vocab.txt")
-    latest = Checkpoints(run).latest()
-    config = PretrainingConfig(**latest["config"] | ASKED)
-    corpus = run / "corpus"
+    records = chained(runs)
+    config = PretrainingConfig(**records[-1]["config"] | ASKED)
+    corpus = runs[-1] / "corpus"
     train, held_out = (
         TokenStore(corpus / part) for part in ("train", "held_out")
     )
-    fresh = Run(config, vocabulary, train, held_out, run / "measured")
+    fresh = Run(config, vocabulary, train, held_out, runs[-1] / "measured")
     fresh.plain.load_state_dict(model.state_dict())
     loss, accuracy = fresh.evaluate()
     counted = baselines(train, held_out_tokens(fresh.held_out))
@@ -140,13 +176,9 @@ def measured(run: Path, folder: Path) -> dict[str, Any]:
         },
         "he_over_she": bias_probe(model, tokenizer),
         "fillings": fillings(model, tokenizer, vocabulary),
-        "config": latest["config"],
+        "config": records[-1]["config"],
         "asked": ASKED,
-        "facts": {
-            k: latest["facts"][k] for k in ("format", "machine", "versions")
-        },
-        "hours": latest["facts"]["log"]["seconds"] / 3600,
-        "tokens": latest["facts"]["log"]["tokens"],
+        "runs": [of_run(record) for record in records],
         "corpus": {
             "train": vars(train.record),
             "held_out": vars(held_out.record),
@@ -154,23 +186,32 @@ def measured(run: Path, folder: Path) -> dict[str, Any]:
     }
 
 
+def of_run(record: dict[str, Any]) -> dict[str, Any]:
+    """Return what is told of one run."""
+    facts = record["facts"]
+    return {
+        "config": record["config"],
+        "hours": facts["log"]["seconds"] / 3600,
+        "tokens": facts["log"]["tokens"],
+        **{key: facts[key] for key in ("format", "machine", "versions")},
+    }
+
+
 def card(row: dict[str, Any], tried: list[dict[str, Any]]) -> str:
     """Fill the measured values into the card."""
-    corpus, facts = row["corpus"], row["facts"]
+    corpus, runs = row["corpus"], row["runs"]
+    tokens = sum(each["tokens"] for each in runs)
     values = {
         "parameters": f"{row['parameters']:,}",
         "words": f"{corpus['train']['words']:,}",
         "held_words": f"{corpus['held_out']['words']:,}",
         "documents": str(corpus["train"]["documents"]),
         "held_documents": str(corpus["held_out"]["documents"]),
-        "steps": f"{row['config']['steps']:,}",
         "chosen": f"{row['config']['select_prob']:.0%}".replace("%", " %"),
-        "tokens": f"{row['tokens'] / 1e6:.1f}",
-        "passes": f"{row['tokens'] / corpus['train']['tokens']:.1f}",
-        "processor": facts["machine"]["processor"],
-        "threads": str(facts["machine"]["threads"]),
-        "format": facts["format"],
-        "hours": f"{row['hours']:.1f}",
+        "tokens": f"{tokens / 1e6:.1f}",
+        "passes": f"{tokens / corpus['train']['tokens']:.1f}",
+        "processor": runs[-1]["machine"]["processor"],
+        "runs": _runs(runs),
         "tried": _tried(tried),
     }
     text = CARD.read_text(encoding="utf-8")
@@ -206,6 +247,24 @@ def _tables(row: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def _runs(runs: list[dict[str, Any]]) -> str:
+    """Return the runs, one after another."""
+    return _table(
+        ("run", "steps", "tokens", "highest rate", "format", "hours"),
+        (
+            (
+                str(number),
+                f"{run['config']['steps']:,}",
+                f"{run['tokens'] / 1e6:.1f} million",
+                f"{run['config']['learning_rate']:g}",
+                run["format"],
+                f"{run['hours']:.1f}",
+            )
+            for number, run in enumerate(runs, 1)
+        ),
+    )
+
+
 def _tried(rows: list[dict[str, Any]]) -> str:
     """Return the candidates that were tried, the best first."""
     return _table(
@@ -232,17 +291,23 @@ def _table(head: tuple[str, ...], rows: Any) -> str:
 def main() -> None:
     """Export, measure and describe."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", type=Path, required=True)
-    run: Path = parser.parse_args().run
-    model, _ = finished(run)
+    parser.add_argument(
+        "--run",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="the runs in their order, each started from the one before",
+    )
+    runs: list[Path] = parser.parse_args().run
+    model = finished(runs[-1])
     shutil.rmtree(TARGET, ignore_errors=True)
-    vocabulary = read_vocabulary(run / "corpus" / "vocab.txt")
+    vocabulary = read_vocabulary(runs[-1] / "corpus" / "vocab.txt")
     save_pretrained(model, vocabulary, TARGET)
-    row = measured(run, TARGET)
+    row = measured(runs, TARGET)
     save_results(STEM, [row])
     tried = load_results(TRIED)["rows"]
     (TARGET / "README.md").write_text(card(row, tried), encoding="utf-8")
-    records = read_metrics(run / "metrics.jsonl")
+    records = curve(runs)
     draw(records, TARGET / "loss.png")
     thinned = [r for r in records if "loss" not in r or r["step"] % 100 == 0]
     (TARGET / "metrics.jsonl").write_text(
