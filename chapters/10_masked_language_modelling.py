@@ -725,6 +725,8 @@ plotting.show(
     " the unigrams at 6.6, the bigrams at 5.1 and the 5-grams at 4.7; the"
     " curves cross all three within 4 million.",
 )
+
+# %%
 crossed = {
     name: next(m["tokens"] for m in metrics
                if m.get("held_out_loss", 99) < found["loss"])
@@ -789,6 +791,7 @@ def times_faster(measured, batch, size, kind):
     }  # fmt: skip
 
 
+# %%
 print(" " * 26 + "times usual, fastest    memory kept")
 gains, gains_kept = {}, {}
 for setting in itertools.product(
@@ -802,6 +805,8 @@ for setting in itertools.product(
         found.setdefault((batch, size), []).append(ours / fastest)
         line += f" {ours:>9.1f} {ours / fastest:>6.1f}"
     print(line)
+
+# %%
 of_peak = [
     row["share_of_fp32_peak"] for row in speed["rows"]
     if row["form"] == "ours" and row["format"] == "fp32"

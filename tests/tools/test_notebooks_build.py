@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 
@@ -305,6 +306,8 @@ def test_an_interrupted_run_leaves_the_old_notebook(built):
     run = subprocess.Popen(
         [sys.executable, "-c", code, str(built)], cwd=ROOT,
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        # A job in a shell's background is started with interrupts ignored.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     started = built / "chapters/started"
     for _ in range(600):
