@@ -266,7 +266,7 @@ def measure(
         left_out = (real - selected) * 12 * config.d_model * config.d_ff
         computed.append(shares["ours"][-1] * (1 - left_out / flops))
     usual = seconds["transformers, as usual"]
-    return {
+    found = {
         name: {
             "tokens_per_second": statistics.median(
                 count / each for count, each in zip(tokens, times, strict=True)
@@ -276,13 +276,11 @@ def measure(
             ),
             "share_of_fp32_peak": statistics.median(shares[name]),
         }
-        | (
-            {"computed_share_of_fp32_peak": statistics.median(computed)}
-            if name == "ours"
-            else {}
-        )
         for name, times in seconds.items()
     }
+    computed_share = statistics.median(computed)
+    found["ours"]["computed_share_of_fp32_peak"] = computed_share
+    return found
 
 
 def stores(folder: Path) -> dict[int, TokenStore]:

@@ -89,7 +89,7 @@ def chained(runs: list[Path]) -> list[dict[str, Any]]:
     records = [Checkpoints(run).latest() for run in runs]
     for before, run, record in zip(runs, runs[1:], records[1:], strict=False):
         start = sha256_of(before / "model" / "model.safetensors")
-        if record["facts"]["start"] != start:
+        if record["facts"].get("start") != start:
             raise ValueError(
                 f"{run} did not start from the model in {before}: name the"
                 " runs in their order"
@@ -146,19 +146,20 @@ def fillings(
     }
 
 
-def measured(runs: list[Path], folder: Path) -> dict[str, Any]:
+def measured(
+    run: Path, records: list[dict[str, Any]], folder: Path
+) -> dict[str, Any]:
     """Measure the model that stands in a folder, as others will read it."""
     model = load_pretrained(folder)
     assert isinstance(model, BertForMaskedLM)
     vocabulary = read_vocabulary(folder / "vocab.txt")
     tokenizer = WordPiece.from_file(folder / "vocab.txt")
-    records = chained(runs)
     config = PretrainingConfig(**records[-1]["config"] | ASKED)
-    corpus = runs[-1] / "corpus"
+    corpus = run / "corpus"
     train, held_out = (
         TokenStore(corpus / part) for part in ("train", "held_out")
     )
-    fresh = Run(config, vocabulary, train, held_out, runs[-1] / "measured")
+    fresh = Run(config, vocabulary, train, held_out, run / "measured")
     fresh.plain.load_state_dict(model.state_dict())
     loss, accuracy = fresh.evaluate()
     counted = baselines(train, held_out_tokens(fresh.held_out))
@@ -299,17 +300,17 @@ def main() -> None:
         help="the runs in their order, each started from the one before",
     )
     runs: list[Path] = parser.parse_args().run
-    model = finished(runs[-1])
+    records, model = chained(runs), finished(runs[-1])
     shutil.rmtree(TARGET, ignore_errors=True)
     vocabulary = read_vocabulary(runs[-1] / "corpus" / "vocab.txt")
     save_pretrained(model, vocabulary, TARGET)
-    row = measured(runs, TARGET)
+    row = measured(runs[-1], records, TARGET)
     save_results(STEM, [row])
     tried = load_results(TRIED)["rows"]
     (TARGET / "README.md").write_text(card(row, tried), encoding="utf-8")
-    records = curve(runs)
-    draw(records, TARGET / "loss.png")
-    thinned = [r for r in records if "loss" not in r or r["step"] % 100 == 0]
+    points = curve(runs)
+    draw(points, TARGET / "loss.png")
+    thinned = [r for r in points if "loss" not in r or r["step"] % 100 == 0]
     (TARGET / "metrics.jsonl").write_text(
         "".join(json.dumps(each) + "\n" for each in thinned), encoding="utf-8"
     )
