@@ -11,25 +11,32 @@ Two kinds of batch: `full`, rows of 128 tokens without any padding, and
 `packed`, whole sentences up to 128 tokens: transformers pads each sequence to
 the longest, ours packs them into rows. Only real tokens are counted.
 
+Products in float32 are oneDNN's in ours where it is faster than PyTorch's own
+library. Two more forms tell what that switch is worth: ours without it, and
+the fastest of transformers with it.
+
 The C library hands large blocks back to the system and asks for them anew at
 every step, which costs most where all scores are computed. With
 `--keep-memory` it keeps them, and the other forms gain more than ours.
 
 The share of the peak is the model's FLOPs, by time, by the speed of a large
-product of matrices measured in the same run. All forms are counted alike:
-every block at every token, scores where a word is asked. The others compute
-more than that. Ours computes less, as its last block feeds only those tokens
-forward; `computed_share_of_fp32_peak` counts what it does compute.
+product of matrices measured in the same run: PyTorch's own, and the fastest
+there is. All forms are counted alike: every block at every token, scores where
+a word is asked. The others compute more than that. Ours computes less, as its
+last block feeds only those tokens forward: what it does compute is
+`computed`, as a part of what is counted.
 """
 
 import argparse
 import json
+import math
 import os
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
@@ -47,8 +54,13 @@ from bertbook.corpora.documents import addresses
 from bertbook.masking import IGNORED, MaskingConfig, mask_tokens
 from bertbook.pretraining.loss import MaskedLMLoss
 from bertbook.pretraining.plan import step_flops
-from bertbook.pretraining.precision import choose_precision, matmul_speed
+from bertbook.pretraining.precision import (
+    choose_precision,
+    choose_products,
+    float32_speeds,
+)
 from bertbook.pretraining.prepare import read_vocabulary
+from bertbook.pretraining.products import OneDNN
 from bertbook.pretraining.rows import Rows, RowSampler
 from bertbook.pretraining.store import (
     TokenStore,
@@ -143,6 +155,7 @@ class Form:
         loss: what it makes of a batch.
         optimizer: AdamW, in one of its forms.
         half: whether products of matrices are in bfloat16.
+        products: what else holds while the loss is computed.
     """
 
     def __init__(
@@ -151,13 +164,16 @@ class Form:
         loss: Callable[[nn.Module, Batch], Tensor],
         optimizer: torch.optim.Optimizer,
         half: bool,
+        products: AbstractContextManager[object] | None = None,
     ) -> None:
         self.model, self.loss_of = model.to(device), loss
         self.optimizer, self.half = optimizer, half
+        self.products = products or nullcontext()
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the mean loss of a batch."""
-        with torch.autocast(device.type, torch.bfloat16, enabled=self.half):
+        half = torch.autocast(device.type, torch.bfloat16, enabled=self.half)
+        with half, self.products:
             return self.loss_of(self.model, batch)
 
     def step(self, batch: Batch) -> float:
@@ -203,37 +219,41 @@ def our_loss(model: nn.Module, batch: Batch) -> Tensor:
 def forms(config: BertConfig, half: bool, compiled: bool) -> dict[str, Form]:
     """Return the forms to compare, all with the same weights."""
     seed_everything(0)
-    ours = BertForMaskedLM(Bert(replace(config, dropout=0.0)))
+    config = replace(config, dropout=0.0)
+    weights = BertForMaskedLM(Bert(config)).state_dict()
 
-    def theirs(dropout: float, attention: str) -> nn.Module:
-        source = BertForMaskedLM(Bert(replace(config, dropout=dropout)))
-        source.load_state_dict(ours.state_dict())
-        model = to_hugging_face(source)
-        model.set_attn_implementation(attention)
-        return model.train()
+    def model(dropout: float = 0.0) -> BertForMaskedLM:
+        copy = BertForMaskedLM(Bert(replace(config, dropout=dropout)))
+        copy.load_state_dict(weights)
+        return copy
 
     def adamw(model: nn.Module, **options: Any) -> torch.optim.Optimizer:
         return torch.optim.AdamW(model.parameters(), lr=1e-4, **options)
 
-    usual, fastest = theirs(0.1, "eager"), theirs(0.0, "sdpa")
-    optimizers = adamw(usual), adamw(fastest, fused=True)
-    made = {
-        "transformers, as usual": Form(
-            usual, their_loss, optimizers[0], False
-        ),
-        "transformers, fastest": Form(
-            fastest, their_loss, optimizers[1], half
-        ),
-        "ours": Form(
-            MaskedLMLoss(ours, compile=compiled),
-            our_loss,
-            adamw(ours, fused=True),
-            half,
-        ),
-    }
+    def fastest(**how: Any) -> Form:
+        theirs = to_hugging_face(model())
+        theirs.set_attn_implementation("sdpa")
+        if compiled:
+            theirs.compile()
+        return Form(theirs, their_loss, adamw(theirs, fused=True), half, **how)
+
+    def ours(onednn: bool) -> Form:
+        loss_of = MaskedLMLoss(model(), compile=compiled, onednn=onednn)
+        return Form(loss_of, our_loss, adamw(loss_of, fused=True), half)
+
+    usual = to_hugging_face(model(dropout=0.1))
+    usual.set_attn_implementation("eager")
     if compiled:
         torch._dynamo.reset()  # or what was compiled before fills its cache
-        fastest.compile()
+    onednn = not half and choose_products(device)[0] == "onednn"
+    made = {
+        "transformers, as usual": Form(usual, their_loss, adamw(usual), False),
+        "transformers, fastest": fastest(),
+        "ours": ours(onednn),
+    }
+    if onednn:
+        made["transformers, fastest, oneDNN"] = fastest(products=OneDNN())
+        made["ours, without oneDNN"] = ours(False)
     return made
 
 
@@ -251,36 +271,39 @@ def measure(
         form.model.train()
         form.step(first)
     seconds: dict[str, list[float]] = {name: [] for name in compared}
-    shares: dict[str, list[float]] = {name: [] for name in compared}
-    tokens, computed = [], []
+    tokens, flops, computed, peaks, fastest_peaks = [], [], [], [], []
     for _ in range(rounds):
         batch = next(batches)
         real = float(batch.rows.real.sum())
-        tokens.append(real)
         selected = float((batch.labels != IGNORED).sum())
-        flops = step_flops(config, real, float(batch.pairs), selected)
-        peak = matmul_speed(torch.float32, device, 2_048) * 1e9
+        tokens.append(real)
+        flops.append(step_flops(config, real, float(batch.pairs), selected))
+        left_out = (real - selected) * 12 * config.d_model * config.d_ff
+        computed.append(1 - left_out / flops[-1])
+        speeds = float32_speeds(device, 2_048)
+        peaks.append(speeds["blas"] * 1e9)
+        fastest_peaks.append(max(speeds.values()) * 1e9)
         for name, form in compared.items():
             seconds[name].append(form.step(batch))
-            shares[name].append(flops / seconds[name][-1] / peak)
-        left_out = (real - selected) * 12 * config.d_model * config.d_ff
-        computed.append(shares["ours"][-1] * (1 - left_out / flops))
+
+    def median(*each: list[float]) -> float:
+        """Return the median, over the rounds, of the first by the others."""
+        quotients = []
+        for top, *below in zip(*each, strict=True):
+            quotients.append(top / math.prod(below))
+        return statistics.median(quotients)
+
     usual = seconds["transformers, as usual"]
-    found = {
+    return {
         name: {
-            "tokens_per_second": statistics.median(
-                count / each for count, each in zip(tokens, times, strict=True)
-            ),
-            "times_faster": statistics.median(
-                slow / each for slow, each in zip(usual, times, strict=True)
-            ),
-            "share_of_fp32_peak": statistics.median(shares[name]),
+            "tokens_per_second": median(tokens, times),
+            "times_faster": median(usual, times),
+            "share_of_fp32_peak": median(flops, times, peaks),
+            "share_of_fastest_fp32_peak": median(flops, times, fastest_peaks),
         }
+        | ({"computed": median(computed)} if name.startswith("ours") else {})
         for name, times in seconds.items()
     }
-    computed_share = statistics.median(computed)
-    found["ours"]["computed_share_of_fp32_peak"] = computed_share
-    return found
 
 
 def stores(folder: Path) -> dict[int, TokenStore]:
@@ -315,8 +338,8 @@ def main() -> None:
         # The C library reads these once, before anything else.
         again = [sys.executable, "-m", "benchmarks.pretraining", *sys.argv[1:]]
         os.execve(sys.executable, again, os.environ | KEEPING)
-    _, why = choose_precision(device)
-    formats = [False, True] if why.startswith("bf16") else [False]
+    fastest_format, why = choose_precision(device)
+    formats = [False, True] if fastest_format == "bf16" else [False]
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         found = stores(Path(folder))
@@ -335,8 +358,9 @@ def main() -> None:
             )
             row = {"vocab_size": vocab_size, "batch": kind}
             row["format"] = "bf16" if half else "fp32"
-            rows += [row | {"form": n} | each for n, each in measured.items()]
-            print(json.dumps(rows[-3:], indent=1), flush=True)
+            news = [row | {"form": n} | each for n, each in measured.items()]
+            rows += news
+            print(json.dumps(news, indent=1), flush=True)
     switches = [n for n in ("compile", "keep_memory") if vars(given)[n]]
     flags = ["--" + each.replace("_", "-") for each in switches]
     record = {
@@ -345,6 +369,7 @@ def main() -> None:
         "versions": describe_versions(),
         "date": datetime.now(UTC).date().isoformat(),
         "formats": why,
+        "products": choose_products(device)[1],
         "rows": rows,
     }
     stem = "_".join(["10_pretraining_speed", *switches])

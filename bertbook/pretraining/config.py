@@ -17,12 +17,18 @@ MODELS: Final = MappingProxyType({"bert": Bert, "rotary-bert": RotaryBert})
 
 MASKINGS: Final = ("tokens", "words", "spans")
 PRECISIONS: Final = ("auto", "fp32", "bf16", "fp16")
+PRODUCTS: Final = ("auto", "blas", "onednn")
 _COUNTS: Final = (
     *("steps", "rows", "width", "accumulate", "checkpoint_every"),
     *("evaluate_every", "held_out_rows"),
 )
 _CHOICES: Final = MappingProxyType(
-    {"model": MODELS, "masking": MASKINGS, "precision": PRECISIONS}
+    {
+        "model": MODELS,
+        "masking": MASKINGS,
+        "precision": PRECISIONS,
+        "products": PRODUCTS,
+    }
 )
 
 
@@ -59,6 +65,8 @@ class PretrainingConfig:
         beta2: how slowly AdamW forgets squared gradients.
         clip_norm: longest gradient.
         precision: `"auto"` measures which number format is fastest here.
+        products: the library that multiplies float32 matrices on a
+            processor: PyTorch's `"blas"`, or `"onednn"`; `"auto"` measures.
         compile: whether to compile the encoder, which takes a while.
         seed: of weights, order, masks and dropout.
         checkpoint_every: steps between checkpoints.
@@ -91,6 +99,7 @@ class PretrainingConfig:
     beta2: float = 0.98
     clip_norm: float = 1.0
     precision: str = "auto"
+    products: str = "auto"
     compile: bool = False
     seed: int = 0
     checkpoint_every: int = 200

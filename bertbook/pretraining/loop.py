@@ -4,13 +4,13 @@ import math
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
-from accelerate import Accelerator, PartialState
+from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import broadcast_object_list, tqdm
+from accelerate.utils import tqdm
 from torch import Tensor, nn
 
 from bertbook.bert import BertForMaskedLM
@@ -26,13 +26,11 @@ from bertbook.pretraining.checkpoint import (
 from bertbook.pretraining.config import PretrainingConfig
 from bertbook.pretraining.log import RunLog
 from bertbook.pretraining.loss import MaskedLMLoss
-from bertbook.pretraining.precision import choose_precision
+from bertbook.pretraining.precision import choose_numbers
 from bertbook.pretraining.rows import Rows
 from bertbook.pretraining.start import first_model, hash_of_start
 from bertbook.pretraining.store import TokenStore
 from bertbook.runtime import describe_machine, describe_versions
-
-_FORMATS: Final = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 
 
 class NotFinite(ValueError):
@@ -104,7 +102,9 @@ class Run:
         if state:
             restore(model, optimizer, state)
         self.plain = model
-        loss_of = MaskedLMLoss(model, compile=self.config.compile)
+        loss_of = MaskedLMLoss(
+            model, compile=self.config.compile, onednn=self.numbers.onednn
+        )
         self.loss_of, self.optimizer = self.accelerator.prepare(
             loss_of, optimizer
         )
@@ -127,31 +127,22 @@ class Run:
             )
 
     def _choose_format(self, before: dict[str, Any]) -> None:
-        """Take the format of the settings, of before, or the fastest."""
-        device = PartialState().device
-        assert device is not None
-        chosen, why = before.get("format"), "as the run began"
-        if self.config.precision != "auto":
-            chosen, why = _FORMATS[self.config.precision], "as set"
-        elif chosen is None:
-            # The first process measures for all, or they might differ.
-            first = PartialState().is_main_process
-            found = [choose_precision(device) if first else None]
-            chosen, why = cast(
-                tuple[str, str], broadcast_object_list(found)[0]
-            )
+        """Take format and library as set, as before, or the fastest."""
+        self.numbers = numbers = choose_numbers(self.config, before)
         # One process may train several models, each in a format of its own.
         AcceleratorState._reset_state()
-        self.accelerator = Accelerator(mixed_precision=chosen)
+        self.accelerator = Accelerator(mixed_precision=numbers.format)
         self.facts: dict[str, Any] = {
-            "format": chosen,
-            "why": why,
+            **numbers._asdict(),
             "texts": self._texts,
             "start": before.get("start") or hash_of_start(self.config),
             "machine": describe_machine(),
             "versions": describe_versions(),
         }
-        self.accelerator.print(f"number format {chosen} ({why})")
+        self.accelerator.print(
+            f"number format {numbers.format}, products by {numbers.products}:"
+            f" {numbers.why}"
+        )
 
     def train(self, until: int | None = None) -> BertForMaskedLM:
         """Take the steps that are left, and return the model.

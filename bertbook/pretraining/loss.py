@@ -5,7 +5,9 @@ tensor of a step. Here a few tokens at a time are scored, and their gradients
 taken at once; then the next tokens use the same memory.
 """
 
-from typing import Any, Final, cast
+import math
+from contextlib import nullcontext
+from typing import Any, Final, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +17,7 @@ from torch import Tensor, nn
 from bertbook.bert import BertForMaskedLM
 from bertbook.blocks import EncoderBlock
 from bertbook.masking import IGNORED
+from bertbook.pretraining.products import OneDNN
 from bertbook.pretraining.rows import Rows
 
 _SCORES_AT_ONCE: Final = 2**23
@@ -28,13 +31,19 @@ class MaskedLMLoss(nn.Module):
     Args:
         model: what is trained.
         compile: whether to compile the encoder.
+        onednn: whether oneDNN shall multiply what is in float32.
     """
 
     def __init__(
-        self, model: BertForMaskedLM, *, compile: bool = False
+        self,
+        model: BertForMaskedLM,
+        *,
+        compile: bool = False,
+        onednn: bool = False,
     ) -> None:
         super().__init__()
         self.model = model
+        self.products = OneDNN() if onednn else nullcontext()
         if compile:
             self._encoded = torch.compile(self._encoded)
 
@@ -47,10 +56,11 @@ class MaskedLMLoss(nn.Module):
             rows: packed rows, as the model shall read them.
             labels: the true tokens; `IGNORED` where none is asked.
         """
-        chosen = labels != IGNORED
-        head = self.model.head
-        x = head.features(self._encoded(rows, chosen))
-        return summed_cross_entropy(x, head.table, head.bias, labels[chosen])
+        chosen, head = labels != IGNORED, self.model.head
+        with self.products:
+            x = head.features(self._encoded(rows, chosen))
+            wanted = labels[chosen]
+            return summed_cross_entropy(x, head.table, head.bias, wanted)
 
     def _encoded(
         self, rows: Rows, chosen: Bool[Tensor, "rows width"]
@@ -96,17 +106,45 @@ def summed_cross_entropy(
     return loss
 
 
-def _loss_and_slope(
-    scores: Float[Tensor, "tokens vocab_size"], true: Int[Tensor, "tokens 1"]
-) -> tuple[Float[Tensor, ""], Float[Tensor, "tokens vocab_size"]]:
-    """Return the summed loss and its slope by each score, in their place."""
+class _Part(NamedTuple):
+    """What a few tokens add to the loss and its gradients.
+
+    Attributes:
+        loss: summed over them.
+        dx: its slope by each number of their vectors.
+        dbias: by each number of the bias.
+        dtable: by each number of the table, for the tokens before as well.
+    """
+
+    loss: Float[Tensor, ""]
+    dx: Float[Tensor, "tokens d_model"]
+    dbias: Float[Tensor, " vocab_size"]
+    dtable: Float[Tensor, "vocab_size d_model"]
+
+
+def _part(
+    x: Float[Tensor, "tokens d_model"],
+    words: Float[Tensor, "vocab_size d_model"],
+    bias: Float[Tensor, " vocab_size"],
+    true: Int[Tensor, "tokens 1"],
+    before: Float[Tensor, "vocab_size d_model"] | None,
+) -> _Part:
+    """Score a few tokens; the scores become their slope in their place."""
+    scores = F.linear(x, words, bias).float()
     wanted = scores.gather(1, true)
     top = scores.amax(1, keepdim=True)
     total = scores.sub_(top).exp_().sum(1, keepdim=True)
     loss = (total.log() + top - wanted).sum()
     # Softmax, less one at the true word.
-    slope = scores.div_(total)
-    return loss, slope.scatter_add_(1, true, torch.full_like(wanted, -1))
+    scores.div_(total).scatter_add_(1, true, torch.full_like(wanted, -1))
+    slope = scores.to(x.dtype)
+    if before is None:
+        dtable = (slope.t() @ x).float()
+    elif before.dtype is slope.dtype:
+        dtable = before.addmm_(slope.t(), x)
+    else:
+        dtable = before.add_(slope.t() @ x)
+    return _Part(loss, F.linear(slope, words.t()), scores.sum(0), dtable)
 
 
 class _SummedCrossEntropy(torch.autograd.Function):
@@ -122,27 +160,22 @@ class _SummedCrossEntropy(torch.autograd.Function):
         dtype: torch.dtype,
     ) -> Tensor:
         """Return the loss; keep the gradients for a loss with slope 1."""
-        words = table.to(dtype)
-        loss = torch.zeros((), device=x.device)
-        dx = torch.empty_like(x)
-        dtable, dbias = None, torch.zeros_like(bias)
-        all_of_them = max(1, len(x))
-        step = all_of_them
+        vectors, words, about = (each.to(dtype) for each in (x, table, bias))
+        count = 1
         if x.device.type == "cpu":
-            step = max(1, _SCORES_AT_ONCE // len(table))
-        for first in range(0, all_of_them, step):
-            here = slice(first, first + step)
-            vectors = x[here].to(dtype)
-            scores = F.linear(vectors, words).float().add_(bias)
-            part, slope = _loss_and_slope(scores, labels[here, None])
-            loss += part
-            dbias += slope.sum(0)
-            slope = slope.to(dtype)
-            dx[here] = slope @ words
-            found = slope.t() @ vectors
-            dtable = found.float() if dtable is None else dtable.add_(found)
-        ctx.save_for_backward(dx, dtable, dbias)
-        return loss
+            scores = len(x) * len(table)
+            count = max(1, math.ceil(scores / _SCORES_AT_ONCE))
+        parts: list[_Part] = []
+        for few, true in zip(
+            vectors.chunk(count), labels[:, None].chunk(count), strict=True
+        ):
+            before = parts[-1].dtable if parts else None
+            parts.append(_part(few, words, about, true, before))
+        losses, dx, dbias, dtable = zip(*parts, strict=True)
+        ctx.save_for_backward(
+            torch.cat(dx).to(x.dtype), dtable[-1], torch.stack(dbias).sum(0)
+        )
+        return torch.stack(losses).sum()
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:

@@ -4,10 +4,10 @@ import torch
 
 from bertbook.bert import BertConfig
 from bertbook.pretraining.config import PretrainingConfig
-from bertbook.pretraining.precision import matmul_speed
+from bertbook.pretraining.precision import float32_speeds, matmul_speed
 from bertbook.pretraining.store import StoreRecord
 
-_SHARE = 0.6
+_SHARES = {torch.float32: 0.55, torch.bfloat16: 0.35, torch.float16: 0.35}
 """Share of the matrix-product speed that a step reaches, cautiously."""
 
 _BYTES_PER_WEIGHT = 16
@@ -76,7 +76,7 @@ def describe(
     parameters = parameter_count(config)
     # Processes on one processor share its cores.
     devices = 1 if device.type == "cpu" else processes
-    speed = matmul_speed(dtype, device) * _SHARE * devices
+    speed = _speed(config, device, dtype) * devices
     total = config.steps * positions
     memory = parameters * _BYTES_PER_WEIGHT + _activations(config) / processes
     corpus, passes = "not prepared yet", ""
@@ -93,6 +93,18 @@ def describe(
         f" {device.type}, at {speed:.0f} GFLOP/s",
     }
     return "\n".join(f"{name:<14} {text}" for name, text in rows.items())
+
+
+def _speed(
+    config: PretrainingConfig, device: torch.device, dtype: torch.dtype
+) -> float:
+    """Measure what a step will reach on one device, in GFLOP per second."""
+    if dtype is torch.float32:
+        speeds = float32_speeds(device)
+        fastest = speeds.get(config.products, max(speeds.values()))
+    else:
+        fastest = matmul_speed(dtype, device)
+    return fastest * _SHARES[dtype]
 
 
 def _activations(config: PretrainingConfig) -> float:

@@ -25,8 +25,8 @@ SETTINGS = [
     *("--vocab-size", "120", "--num-layers", "1", "--d-model", "16"),
     *("--num-heads", "2", "--d-ff", "32", "--max-len", "32", "--width", "32"),
     *("--stages", "0:32", "--rows", "4", "--steps", "6", "--warmup", "2"),
-    *("--precision", "fp32", "--evaluate-every", "6", "--held-out-rows", "8"),
-    *("--checkpoint-every", "2"),
+    *("--precision", "fp32", "--products", "blas", "--checkpoint-every", "2"),
+    *("--evaluate-every", "6", "--held-out-rows", "8"),
 ]
 
 

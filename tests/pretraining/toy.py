@@ -81,6 +81,7 @@ CONFIG = PretrainingConfig(
     warmup=5,
     learning_rate=1e-2,
     precision="fp32",
+    products="blas",
     checkpoint_every=2,
     evaluate_every=20,
     held_out_rows=8,
