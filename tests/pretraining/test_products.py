@@ -1,5 +1,7 @@
 """oneDNN's products are PyTorch's, and are taken only where they pay."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -7,7 +9,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from bertbook.masking import IGNORED
-from bertbook.pretraining import precision, products
+from bertbook.pretraining import precision
 from bertbook.pretraining.batches import Batches
 from bertbook.pretraining.loop import Run
 from bertbook.pretraining.loss import MaskedLMLoss
@@ -17,7 +19,7 @@ from bertbook.pretraining.products import OneDNN, has_onednn, onednn_product
 from tests.pretraining import toy
 
 needs_onednn = pytest.mark.skipif(
-    not has_onednn(), reason="this PyTorch was built without oneDNN"
+    not has_onednn(), reason="oneDNN cannot multiply here"
 )
 PROCESSOR = torch.device("cpu")
 
@@ -165,12 +167,36 @@ def test_a_choice_is_as_set_or_as_before_or_measured(
     assert numbers == ("no", "blas", "as set; as set")
 
 
-def test_a_pytorch_without_onednn_says_so(
+def no_primitive(*_: object) -> Tensor:
+    """Fail as oneDNN does where it has no kernel."""
+    raise RuntimeError("could not create a primitive")
+
+
+def without_kernel(patch: pytest.MonkeyPatch) -> None:
+    """Take the kernel away."""
+    patch.setattr(torch.ops.mkldnn, "_linear_pointwise", no_primitive)
+
+
+def without_operator(patch: pytest.MonkeyPatch) -> None:
+    """Take away what a build without oneDNN lacks."""
+    patch.setattr(torch.ops, "mkldnn", object())
+
+
+@pytest.mark.parametrize("broken", [without_kernel, without_operator])
+def test_where_onednn_cannot_multiply_a_run_does_without(
     monkeypatch: pytest.MonkeyPatch,
+    broken: Callable[[pytest.MonkeyPatch], None],
 ) -> None:
-    monkeypatch.setattr(products, "has_onednn", lambda: False)
-    with pytest.raises(ValueError, match="set products to 'blas'"):
-        OneDNN()
+    with monkeypatch.context() as patch:
+        broken(patch)
+        has_onednn.cache_clear()
+        try:
+            assert not has_onednn()
+            assert list(precision.float32_speeds(PROCESSOR, 64)) == ["blas"]
+            with pytest.raises(ValueError, match="set products to 'blas'"):
+                OneDNN()
+        finally:
+            has_onednn.cache_clear()
 
 
 @needs_onednn
