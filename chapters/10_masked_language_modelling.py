@@ -761,6 +761,7 @@ assert round(final["held_out_loss"], 2) == 3.35
 # updates all weights in one call. And it measures who multiplies: in float32
 # PyTorch asks a library that may leave half of a processor idle, and has
 # another on board, oneDNN, which it uses for bfloat16.
+#
 # `python -m benchmarks.pretraining` measures a step beside one of Hugging
 # Face's `BertForMaskedLM`, with the same weights on the same text, after a
 # test that the losses are equal. *Usual* is that model as most people write
@@ -1070,9 +1071,9 @@ plotting.show(
     figure,
     alt="Held-out loss against tokens read, up to 2.3 million, for four"
     " models, mean and range of three seeds, with lines for the mean of the"
-    " unigrams at 6.25, of the bigrams at 4.37 and of the 5-grams at 3.75."
+    " unigrams at 6.27, of the bigrams at 4.40 and of the 5-grams at 3.77."
     " Absolute positions and the relative bias creep down from 6.3 together"
-    " and end at 5.6 and 5.7. With short sequences first the curve starts"
+    " and end at 5.6 and 5.8. With short sequences first the curve starts"
     " above them, crosses them near half a million tokens and falls steadily"
     " to 4.0, below the bigrams. Rotary positions leave first and end at 3.7,"
     " level with the 5-grams.",
@@ -1085,7 +1086,7 @@ claim(ends["absolute, short first"].mean(), 3.9, 4.1, "short first, end")
 claim(ends["relative"].mean(), 5.45, 5.9, "relative, end")
 claim(ends["rotary"].mean(), 3.6, 3.8, "rotary, end")
 levels = [round(found.mean().item(), 2) for found in counts.values()]
-assert levels == [6.25, 4.37, 3.75]
+assert levels == [6.27, 4.40, 3.77]
 unigram, bigram, five = counts.values()  # one for each seed
 for name in ("absolute", "relative"):
     stuck = losses[name][:, 9:]
@@ -1095,7 +1096,7 @@ assert (ends["absolute, short first"] < bigram).all()
 assert ends["rotary"].max() < ends["absolute, short first"].min()
 over_five = [round(each, 2) for each in (ends["rotary"] - five).tolist()]
 print("rotary, less the 5-grams of its seed:", over_five)
-assert sorted(over_five) == [-0.18, 0.04, 0.04]
+assert sorted(over_five) == [-0.2, -0.02, 0.08]
 left = {name: (runs.mean(0) < 5.5).tolist() for name, runs in losses.items()}
 for name, low, high in (("rotary", 0.2, 0.5), (SCHEMES[1], 0.7, 1.0)):
     first = tokens[left[name].index(True)]
@@ -1110,9 +1111,8 @@ largest = torch.tensor(
 )
 tops = [round(each, 1) for each in largest.tolist()]
 print("largest bias of each relative model:", tops)
-assert sorted(tops) == [0.6, 0.9, 1.6]
-assert largest.argmax() == ends["relative"].argmin()
-assert 4.5 < largest.max().exp() < 5.5
+assert sorted(tops) == [0.4, 0.5, 0.7]
+assert 1.9 < largest.max().exp() < 2.1
 assert 54 < math.exp(4) < 55
 assert 18_000 < 42.6e9 / (tokens[-1].item() * 1e6) < 20_000
 
@@ -1124,17 +1124,16 @@ assert 18_000 < 42.6e9 / (tokens[-1].item() * 1e6) < 20_000
 # with 8 places there are few pairs of places to learn, each is met far more
 # often, and attention has fewer keys to choose from. Rotary positions need no
 # such help: a distance is the same wherever it occurs. They leave first and
-# end lowest, level with the 5-grams on the same rows: 0.04 above them from two
-# seeds, 0.18 below from the third.
+# end lowest, level with the 5-grams on the same rows: 0.08 above them from one
+# seed, 0.20 below from another, and in between from the third.
 #
 # The relative bias refutes our prediction: it ends where absolute positions
 # end, or above. It knows the distances and hardly uses them. Its numbers begin
-# near 0, and after 4,500 steps the largest in each model is 0.6, 0.9 and 1.6.
-# A score higher by 1.6 makes a weight five times as large, among 64 keys; to
-# prefer one of them clearly takes 4 or so, $e^4 = 55$. The model with the
-# largest number has the lowest loss of the three. That fits, but three seeds
-# do not prove it, and why the numbers grow so slowly we did not test. So to
-# know the distance is not enough: our guess above is at best half the story.
+# near 0, and after 4,500 steps the largest in each model is 0.4, 0.5 and 0.7.
+# A score higher by 0.7 makes a weight twice as large, among 64 keys; to prefer
+# one of them clearly takes 4 or so, $e^4 = 55$. Why the numbers grow so slowly
+# we did not test. So to know the distance is not enough: our guess above is at
+# best half the story.
 #
 # BERT itself was trained on 128 tokens for nine tenths of its steps, and on
 # 512 for the rest. The paper gives the cost of attention as the reason
@@ -1313,17 +1312,21 @@ rest = torch.cat([in_sight[setting] for setting in WITHOUT])
 claim(rest.max(), 0.1, 0.2, "without unchanged tokens, in sight, most")
 assert rest.max() < 1 / 6
 most = max(runs.max().item() for runs in hidden_ones.values())
-assert round(most, 2) == 0.23
+assert round(most, 2) == 0.24
 for setting in WITHOUT:
     for kept in ("80/20/0", "80/10/10"):
         assert hidden_ones[setting].max() < hidden_ones[kept].min()
 ahead = hidden_ones["80/10/10"].mean() - hidden_ones["100/0/0"].mean()
 claim(ahead, 0.04, 0.1, "80/10/10 ahead of 100/0/0, hidden")
-slow = [r for r in masks if r["hidden"]["loss"] > unigram.mean() - 0.1]
-for row in slow:
-    loss = row["hidden"]["loss"]
-    print(f"still at the unigrams: {row['setting']}, loss {loss:.2f}")
-assert [row["setting"] for row in slow] == ["80/0/20"]
+late = []
+for setting in SETTINGS:
+    *others, last = sorted(measured(setting, "hidden", "loss").tolist())
+    print(f"{setting:<9} hidden, loss {last:.2f}, the others"
+          f" {others[0]:.2f} and {others[1]:.2f}")  # fmt: skip
+    if last > max(others) + 0.4:
+        late.append(setting)
+        assert unigram.mean() - last < last - bigram.mean()
+assert late == ["80/0/20", "0/0/100"]
 
 # %%
 figure, ax = plt.subplots(figsize=(6.6, 3.2))
@@ -1343,7 +1346,7 @@ ax.legend(loc="upper right")
 plotting.show(
     figure,
     alt="Accuracy of five settings, three dots each, on hidden tokens and on"
-    " tokens in sight. Hidden: all low, at most 0.23. In sight: 1 for 80/20/0,"
+    " tokens in sight. Hidden: all low, at most 0.24. In sight: 1 for 80/20/0,"
     " 0.9 for 80/10/10, and below 0.2 for 100/0/0, 80/0/20 and 0/0/100.",
 )
 
@@ -1358,8 +1361,9 @@ plotting.show(
 #
 # With the hidden tokens our prediction is refuted at this size: both settings
 # with unchanged tokens are ahead of always `[MASK]`, and of the others. Are
-# they an easy first lesson, from which a small model gets going? One of the
-# three 80/0/20 models still stands at the unigrams' loss after 3,000 steps.
+# they an easy first lesson, from which a small model gets going? Of 80/0/20
+# and of 0/0/100, one model in three is more than 0.4 nats behind the other two
+# after 3,000 steps, still nearer to the unigrams' loss than to the bigrams'.
 # We did not test why.
 #
 # What this does not show: how it ends after a million steps, and what is left
