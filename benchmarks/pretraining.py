@@ -57,7 +57,7 @@ from bertbook.pretraining.plan import step_flops
 from bertbook.pretraining.precision import (
     choose_precision,
     choose_products,
-    float32_speeds,
+    measure_float32,
 )
 from bertbook.pretraining.prepare import read_vocabulary
 from bertbook.pretraining.products import OneDNN
@@ -219,7 +219,6 @@ def our_loss(model: nn.Module, batch: Batch) -> Tensor:
 def forms(config: BertConfig, half: bool, compiled: bool) -> dict[str, Form]:
     """Return the forms to compare, all with the same weights."""
     seed_everything(0)
-    config = replace(config, dropout=0.0)
     weights = BertForMaskedLM(Bert(config)).state_dict()
 
     def model(dropout: float = 0.0) -> BertForMaskedLM:
@@ -230,12 +229,13 @@ def forms(config: BertConfig, half: bool, compiled: bool) -> dict[str, Form]:
     def adamw(model: nn.Module, **options: Any) -> torch.optim.Optimizer:
         return torch.optim.AdamW(model.parameters(), lr=1e-4, **options)
 
-    def fastest(**how: Any) -> Form:
+    def fastest(products: AbstractContextManager[object]) -> Form:
         theirs = to_hugging_face(model())
         theirs.set_attn_implementation("sdpa")
         if compiled:
             theirs.compile()
-        return Form(theirs, their_loss, adamw(theirs, fused=True), half, **how)
+        optimizer = adamw(theirs, fused=True)
+        return Form(theirs, their_loss, optimizer, half, products)
 
     def ours(onednn: bool) -> Form:
         loss_of = MaskedLMLoss(model(), compile=compiled, onednn=onednn)
@@ -248,11 +248,11 @@ def forms(config: BertConfig, half: bool, compiled: bool) -> dict[str, Form]:
     onednn = not half and choose_products(device)[0] == "onednn"
     made = {
         "transformers, as usual": Form(usual, their_loss, adamw(usual), False),
-        "transformers, fastest": fastest(),
+        "transformers, fastest": fastest(nullcontext()),
         "ours": ours(onednn),
     }
     if onednn:
-        made["transformers, fastest, oneDNN"] = fastest(products=OneDNN())
+        made["transformers, fastest, oneDNN"] = fastest(OneDNN())
         made["ours, without oneDNN"] = ours(False)
     return made
 
@@ -280,7 +280,7 @@ def measure(
         flops.append(step_flops(config, real, float(batch.pairs), selected))
         left_out = (real - selected) * 12 * config.d_model * config.d_ff
         computed.append(1 - left_out / flops[-1])
-        speeds = float32_speeds(device, 2_048)
+        speeds = measure_float32(device, 2_048)
         peaks.append(speeds["blas"] * 1e9)
         fastest_peaks.append(max(speeds.values()) * 1e9)
         for name, form in compared.items():

@@ -10,7 +10,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
-import torch
 from accelerate import PartialState
 from safetensors import SafetensorError
 
@@ -19,9 +18,8 @@ from bertbook.pretraining.checkpoint import check_folder
 from bertbook.pretraining.config import PretrainingConfig, read_config
 from bertbook.pretraining.loop import Run
 from bertbook.pretraining.plan import describe
-from bertbook.pretraining.precision import choose_precision
+from bertbook.pretraining.precision import choose_numbers
 from bertbook.pretraining.prepare import is_prepared, prepare
-from bertbook.pretraining.store import StoreRecord
 
 _FULL: Final[dict[str, Any]] = {
     "vocab_size": 30_522,
@@ -85,9 +83,12 @@ def _run(given: dict[str, Any], config: PretrainingConfig) -> int:
         vocab = given["vocab"] or ("bert" if full else "train")
         with state.main_process_first():
             texts = prepare(corpus, vocab, config.vocab_size, data)
+    numbers = choose_numbers(config, {})  # one process measures for all
     if state.is_main_process:
         record = texts.train.record if texts else None
-        print(_plan(config, record, state))
+        assert state.device is not None
+        count = state.num_processes
+        print(describe(config, record, state.device, numbers, count))
     if dry:
         return 0
     assert texts is not None
@@ -96,19 +97,6 @@ def _run(given: dict[str, Any], config: PretrainingConfig) -> int:
         _write_model(model, texts.vocabulary, folder / "model")
         print(f"the model stands in {folder / 'model'}")
     return 0
-
-
-def _plan(
-    config: PretrainingConfig, record: StoreRecord | None, state: PartialState
-) -> str:
-    """Say what the run will need, in the format it will take."""
-    assert state.device is not None
-    chosen, _ = choose_precision(state.device)
-    half = config.precision in {"bf16", "fp16"} or (
-        config.precision == "auto" and chosen == "bf16"
-    )
-    dtype = torch.bfloat16 if half else torch.float32
-    return describe(config, record, state.device, dtype, state.num_processes)
 
 
 def _write_model(

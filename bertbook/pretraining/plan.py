@@ -4,11 +4,16 @@ import torch
 
 from bertbook.bert import BertConfig
 from bertbook.pretraining.config import PretrainingConfig
-from bertbook.pretraining.precision import float32_speeds, matmul_speed
+from bertbook.pretraining.precision import (
+    Numbers,
+    float32_speeds,
+    matmul_speed,
+)
 from bertbook.pretraining.store import StoreRecord
 
-_SHARES = {torch.float32: 0.55, torch.bfloat16: 0.35, torch.float16: 0.35}
-"""Share of the matrix-product speed that a step reaches, cautiously."""
+_SHARE, _HALF_SHARE = 0.55, 0.35
+"""Share of the matrix-product speed that a step reaches, cautiously: in
+float32, and in half precision."""
 
 _BYTES_PER_WEIGHT = 16
 """A weight, its gradient and AdamW's two moments, in float32."""
@@ -59,7 +64,7 @@ def describe(
     config: PretrainingConfig,
     record: StoreRecord | None,
     device: torch.device,
-    dtype: torch.dtype,
+    numbers: Numbers,
     processes: int = 1,
 ) -> str:
     """Say in a few lines what a run will compute and what it needs.
@@ -68,7 +73,7 @@ def describe(
         config: the settings.
         record: that of the text to learn from; None before it is prepared.
         device: where it will run.
-        dtype: the number format of its matrix products.
+        numbers: the format and the library of its matrix products.
         processes: how many share the rows, each on such a device.
     """
     positions = config.rows * config.width
@@ -76,7 +81,7 @@ def describe(
     parameters = parameter_count(config)
     # Processes on one processor share its cores.
     devices = 1 if device.type == "cpu" else processes
-    speed = _speed(config, device, dtype) * devices
+    speed = _speed(numbers, device) * devices
     total = config.steps * positions
     memory = parameters * _BYTES_PER_WEIGHT + _activations(config) / processes
     corpus, passes = "not prepared yet", ""
@@ -95,16 +100,12 @@ def describe(
     return "\n".join(f"{name:<14} {text}" for name, text in rows.items())
 
 
-def _speed(
-    config: PretrainingConfig, device: torch.device, dtype: torch.dtype
-) -> float:
+def _speed(numbers: Numbers, device: torch.device) -> float:
     """Measure what a step will reach on one device, in GFLOP per second."""
-    if dtype is torch.float32:
-        speeds = float32_speeds(device)
-        fastest = speeds.get(config.products, max(speeds.values()))
-    else:
-        fastest = matmul_speed(dtype, device)
-    return fastest * _SHARES[dtype]
+    if numbers.format != "no":
+        return matmul_speed(torch.bfloat16, device) * _HALF_SHARE
+    speeds = float32_speeds(device)
+    return speeds.get(numbers.products, speeds["blas"]) * _SHARE
 
 
 def _activations(config: PretrainingConfig) -> float:

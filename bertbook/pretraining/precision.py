@@ -53,7 +53,7 @@ def matmul_speed(
     return 2 * size**3 / best / 1e9
 
 
-def float32_speeds(
+def measure_float32(
     device: torch.device, size: int = 1_024
 ) -> dict[str, float]:
     """Measure each library that can multiply float32, in GFLOP per second."""
@@ -66,6 +66,10 @@ def float32_speeds(
             lambda a, b: onednn_product(a, b, None),
         )
     return speeds
+
+
+float32_speeds = cache(measure_float32)
+"""The same, measured once in a process."""
 
 
 @cache
@@ -84,9 +88,8 @@ def choose_precision(device: torch.device) -> tuple[Chosen, str]:
     return "bf16" if half > _GAIN * full else "no", measured
 
 
-@cache
 def choose_products(device: torch.device) -> tuple[str, str]:
-    """Return the library for products in float32, and why; measured once."""
+    """Return the library for products in float32, and why."""
     speeds = float32_speeds(device)
     measured = " and ".join(
         f"{name} multiplies fp32 at {speed:.0f} GFLOP/s"

@@ -1,6 +1,7 @@
 """oneDNN's products are PyTorch's, and are taken only where they pay."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -109,10 +110,7 @@ def test_what_is_not_for_it_stays_with_pytorch(case: str) -> None:
 
 
 @needs_onednn
-def test_the_loss_and_its_gradients_are_the_same(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    texts: Prepared = toy.corpus(tmp_path_factory.mktemp("corpus"))
+def test_the_loss_and_its_gradients_are_the_same(texts: Prepared) -> None:
     rows, labels = Batches(texts.train, toy.CONFIG, texts.vocabulary)(0)
     model = toy.changed(dropout=0.0).build()
     losses, gradients, counts = [], [], []
@@ -146,9 +144,7 @@ def test_the_other_library_must_pay(
     monkeypatch: pytest.MonkeyPatch, speeds: dict[str, float], chosen: str
 ) -> None:
     monkeypatch.setattr(precision, "float32_speeds", lambda *_: speeds)
-    choose_products.cache_clear()
     found, why = choose_products(PROCESSOR)
-    choose_products.cache_clear()
     assert found == chosen
     assert "blas multiplies fp32 at 180 GFLOP/s" in why
 
@@ -192,7 +188,7 @@ def test_where_onednn_cannot_multiply_a_run_does_without(
         has_onednn.cache_clear()
         try:
             assert not has_onednn()
-            assert list(precision.float32_speeds(PROCESSOR, 64)) == ["blas"]
+            assert list(precision.measure_float32(PROCESSOR, 64)) == ["blas"]
             with pytest.raises(ValueError, match="set products to 'blas'"):
                 OneDNN()
         finally:
@@ -201,15 +197,14 @@ def test_where_onednn_cannot_multiply_a_run_does_without(
 
 @needs_onednn
 def test_a_run_resumes_bit_equal_with_the_library_it_began_with(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    texts: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    texts = toy.corpus(tmp_path_factory.mktemp("corpus"))
     monkeypatch.setattr(
         precision, "choose_products", lambda _: ("onednn", "measured")
     )
     config = toy.changed(products="auto", steps=6)
-    whole = Run(config, *texts, tmp_path_factory.mktemp("whole")).train()
-    folder = tmp_path_factory.mktemp("stopped")
+    whole = Run(config, *texts, tmp_path / "whole").train()
+    folder = tmp_path / "stopped"
     Run(config, *texts, folder).train(until=4)
     monkeypatch.setattr(
         precision, "choose_products", lambda _: ("blas", "measured")
