@@ -21,12 +21,6 @@ from tests.pretraining import toy
 HERE = Path(__file__).parent
 
 
-@pytest.fixture(scope="module")
-def texts(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    """Return the made-up corpus."""
-    return toy.corpus(tmp_path_factory.mktemp("corpus"))
-
-
 def weights(model: torch.nn.Module) -> list[torch.Tensor]:
     """Return copies of all weights."""
     return [p.detach().clone() for p in model.parameters()]

@@ -107,10 +107,7 @@ def test_the_scores_are_never_all_there(
     assert sizes == [WORDS * WIDTH, WORDS * TOKENS]
 
 
-def test_a_model_s_loss_is_that_of_its_scores(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    texts: Prepared = toy.corpus(tmp_path_factory.mktemp("corpus"))
+def test_a_model_s_loss_is_that_of_its_scores(texts: Prepared) -> None:
     batches = Batches(texts.train, toy.CONFIG, texts.vocabulary)
     rows, labels = batches(0)
     torch.manual_seed(0)

@@ -23,12 +23,6 @@ from tests.pretraining import toy
 CLS, SEP, PAD = 2, 3, 0
 
 
-@pytest.fixture(scope="module")
-def texts(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    """Return the made-up corpus."""
-    return toy.corpus(tmp_path_factory.mktemp("corpus"))
-
-
 def sequences(sampler: RowSampler, count: int, lengths: list[int]) -> list:
     """Return the ids of every sequence of some rows."""
     rows = sampler.rows(0, count, lengths)

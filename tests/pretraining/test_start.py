@@ -14,12 +14,6 @@ from bertbook.pretraining.prepare import Prepared
 from tests.pretraining import toy
 
 
-@pytest.fixture(scope="module")
-def texts(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    """Return the made-up corpus."""
-    return toy.corpus(tmp_path_factory.mktemp("corpus"))
-
-
 @pytest.fixture
 def before(texts: Prepared, tmp_path: Path) -> Path:
     """Return the folder of a model that has learned a little."""
