@@ -1075,7 +1075,7 @@ plotting.show(
     " Absolute positions and the relative bias creep down from 6.3 together"
     " and end at 5.6 and 5.8. With short sequences first the curve starts"
     " above them, crosses them near half a million tokens and falls steadily"
-    " to 4.0, below the bigrams. Rotary positions leave first and end at 3.7,"
+    " to 4.1, below the bigrams. Rotary positions leave first and end at 3.7,"
     " level with the 5-grams.",
 )
 
